@@ -1,0 +1,42 @@
+# `make help` lists what there is. Set-up happens by itself.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+export SOLCX_BINARY_PATH := $(CURDIR)/.venv/solc
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+PYTEST := pytest -q
+SCENARIO ?= tests/scenario
+
+.PHONY: help setup compile demo test test-deep gas lint lock clean
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## .venv, node_modules and the compiler (once)
+	@PYTHON=$(PYTHON) scripts/setup.sh
+
+compile: setup ## contracts into build/
+	@python -m scripts.compile
+
+demo: compile ## the whole story on a local chain; ARGS="--lie-at OP:ELEMENT" to lie elsewhere
+	@python -m scripts.demo $(ARGS)
+
+test: compile lint ## all tests
+	@$(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
+
+test-deep: compile lint ## the long campaigns
+	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
+
+gas: compile ## rewrite tests/gas.json from what is measured now
+	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
+
+lint: setup ## ruff
+	@ruff check --quiet . && ruff format --check --quiet .
+
+lock: ## new lock files from pyproject.toml and package.json
+	@pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+	  --allow-unsafe --strip-extras -o requirements.lock pyproject.toml
+	npm install --package-lock-only --ignore-scripts
+
+clean: ## what the commands above made
+	@rm -rf build reports .venv node_modules .pytest_cache .hypothesis .ruff_cache

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice What an operator signs (EIP-712, domain `OPG Inference`, version `1`, this chain and the Inference contract).
+struct Answer {
+    bytes32 request; // hash of the user's request, or the id of an on-chain one
+    uint256 version; // model version
+    bytes32 input; // bundle of the input tensors
+    bytes32 output; // bundle of the output tensors
+    address operator;
+    uint64 issuedAt; // unix seconds
+}
+
+/// @notice Why an answer is the operator's.
+/// @dev With a signature: `key` and `signature`. In a batch: `signature` empty, `batchId`, `index` and `path`.
+/// Already on chain (surfaced or fulfilled): all empty.
+struct Evidence {
+    address key;
+    bytes signature;
+    uint256 batchId;
+    uint256 index;
+    bytes32[] path;
+}
+
+/// @notice An on-chain request. Its id is the hash of all fields, this chain and the Inference contract, so nothing in it can change.
+struct Request {
+    uint256 version;
+    address user;
+    address operator;
+    bytes32 input;
+    uint8 mode;
+    uint96 fee;
+    uint96 collateral; // the operator's stake locked behind this request
+    uint16 protocolFeeBps;
+    uint64 deadline; // unix seconds; the last at which an answer counts
+    address callback; // zero: none
+    uint32 callbackGas;
+    uint256 nonce; // second of the request · 2³², plus a count of equal requests in that second
+}
+
+/// @notice What an `Inference` contract is deployed with. It never changes, so no obligation changes under way.
+struct InferenceParams {
+    uint32 windowSeconds; // how long an answer can be disputed
+    uint32 minResponseSeconds; // a request's deadline is at least so far away
+    uint32 maxResponseSeconds; // and at most so far
+    uint96 collateral; // wei of OPG that an operator has locked behind each open request
+    uint32 maxCallbackGas;
+    uint16 protocolFeeBps; // of each fee
+    address treasury; // is credited with the protocol's part
+}
+
+/// @notice What is known on chain about one answer.
+struct AnswerState {
+    uint64 recordedAt; // when its data was put on chain; zero: never
+    uint32 openGames;
+    bool refuted;
+}
+
+/// @notice A batch of answers.
+struct Batch {
+    address operator;
+    uint64 committedAt;
+    uint32 count;
+    bytes32 root; // list tree of the answers' hashes
+}
+
+/// @title Receives answers on chain
+interface IAnswerReceiver {
+    /// @notice Called once, when the answer is final and paid. Must fit into the gas that the request names; failing changes nothing.
+    /// @dev Warning: check that the caller is the Inference contract, and that the request is one of yours: anybody can name you as the callback.
+    /// @param requestId What `IInference.request` returned.
+    /// @param version The model version that answered.
+    /// @param outputs Each output tensor as packed big-endian words, 4 bytes each.
+    function onAnswer(bytes32 requestId, uint256 version, bytes[] calldata outputs) external;
+}
+
+/// @title Answers, their finality, and on-chain requests
+/// @notice Every request ends paid or refunded. Nothing final is disputable, nothing disputable is final.
+interface IInference {
+    /// @notice The operator answers on-chain requests for this version from this price on. Price `type(uint96).max`: no longer.
+    event Offered(address indexed operator, uint256 indexed versionId, uint96 price);
+    event Requested(bytes32 indexed requestId, address indexed operator, uint256 indexed versionId, Request request, bytes[] inputs);
+    event Fulfilled(bytes32 indexed requestId, bytes32 indexed answerHash, Answer answer, bytes[] outputs);
+    /// @notice `callbackSucceeded` is false, too, when there was nothing to call.
+    event Finalised(bytes32 indexed requestId, bytes32 indexed answerHash, bool callbackSucceeded);
+    /// @notice The deadline passed; the fee went back and `slashed` was taken from the operator, the unburned part of it for the user.
+    event Expired(bytes32 indexed requestId, uint256 slashed);
+    /// @notice The answer was refuted; the fee went back.
+    event Refunded(bytes32 indexed requestId, bytes32 indexed answerHash);
+    event Committed(uint256 indexed batchId, address indexed operator, bytes32 root, uint32 count, string cid);
+    event Surfaced(bytes32 indexed answerHash, Answer answer, bytes[] inputs, bytes[] outputs);
+    event Contested(bytes32 indexed answerHash, uint32 openGames);
+    event Released(bytes32 indexed answerHash, uint32 openGames);
+    event Refuted(bytes32 indexed answerHash);
+
+    error ModeNotSupported(uint8 mode);
+    error WrongInputShape(bytes32 given, bytes32 needed);
+    /// @notice A tensor is empty or not a whole number of words.
+    error BadTensor(uint256 index, uint256 byteLength);
+    error NotOffered(address operator, uint256 versionId);
+    error FeeTooLow(uint256 fee, uint256 price);
+    error BadDeadline(uint256 deadline, uint256 earliest, uint256 latest);
+    error TooMuchCallbackGas(uint256 wanted, uint256 max);
+    error OperatorNotLive(address operator);
+    /// @notice The request is not in the state that this call needs (unknown, already answered, or ended).
+    error WrongRequestState(bytes32 requestId);
+    error DeadlinePassed(uint256 deadline);
+    error DeadlineNotPassed(uint256 deadline);
+    error NotTheOperator(address caller, address operator);
+    error NotFinal(bytes32 answerHash);
+    error NotRefuted(bytes32 answerHash);
+    /// @notice Outputs that are not those of the answer. Bundles; in `finalise`, which knows the answer by its hash alone, answer hashes.
+    error WrongOutputs(bytes32 given, bytes32 needed);
+    error WrongInputs(bytes32 given, bytes32 needed);
+    /// @notice The gas left would not give the callback what the request paid for.
+    error NotEnoughGas(uint256 left, uint256 needed);
+    error EmptyBatch();
+    error NoSuchBatch(uint256 batchId);
+    /// @notice The signature, its key, or the batch path does not make this answer the operator's.
+    error NotTheOperatorsAnswer(bytes32 answerHash);
+    error IssuedInTheFuture(uint256 issuedAt);
+    /// @notice It can no longer be disputed.
+    error WindowOver(uint256 until);
+    error AlreadyRecorded(bytes32 answerHash);
+    error AnswerRefuted(bytes32 answerHash);
+    /// @notice No game runs against this answer.
+    error NotContested(bytes32 answerHash);
+    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
+
+    /// @notice Names the caller's price for on-chain requests of a version, in wei of OPG.
+    function offer(uint256 versionId, uint96 price) external;
+
+    /// @notice Asks one operator on chain. Takes the fee (needs an allowance), locks the operator's collateral.
+    /// @dev There is no way to cancel. What goes back, and the bounty if the operator is late, is credited to the caller, here and in `Staking`.
+    /// @param operator Must be live and offer this version for at most `fee`.
+    /// @param inputs Each input tensor as packed big-endian words; their lengths are the version's.
+    /// @param mode How the answer becomes final, see `Mode`; the version has to support it.
+    /// @param fee Wei of OPG. Never more is taken, whatever the operator's price does meanwhile.
+    /// @param deadline At least `minResponseSeconds` and at most `maxResponseSeconds` from now.
+    function request(
+        uint256 versionId,
+        address operator,
+        bytes[] calldata inputs,
+        uint8 mode,
+        uint96 fee,
+        uint64 deadline,
+        address callback,
+        uint32 callbackGas
+    ) external returns (bytes32 requestId);
+
+    /// @notice Answers a request. Only the operator or its serving key. The answer is issued at the block's time, and recorded.
+    function fulfil(Request calldata req, bytes[] calldata outputs) external returns (bytes32 answerHash);
+
+    /// @notice Pays and calls back, once the answer is final. Anyone may call.
+    /// @dev Warning: a callback that fails never blocks payment, and is never tried again. It gets exactly `req.callbackGas`; with too little gas left for that, `NotEnoughGas`.
+    /// @param outputs The words that `fulfil` was called with.
+    function finalise(Request calldata req, bytes[] calldata outputs) external;
+
+    /// @notice Closes a request that was not answered in time: the fee goes back, the operator loses the collateral. Anyone may call.
+    function expire(Request calldata req) external;
+
+    /// @notice Closes a request whose answer was refuted: the fee goes back. Anyone may call.
+    function refund(Request calldata req) external;
+
+    /// @notice Commits to many answers at once, for the price of one. Only the operator or its serving key.
+    /// @param operator Whose answers they are; must be live.
+    /// @param root List tree of the answers' hashes.
+    /// @param cid Where the answers and their data can be fetched.
+    /// @return batchId Counts from 1.
+    function commit(address operator, bytes32 root, uint32 count, string calldata cid) external returns (uint256 batchId);
+
+    /// @notice Puts an answer with all its data on chain, so that contracts can rely on it a window later. Anyone may call.
+    function surface(Answer calldata answer, Evidence calldata evidence, bytes[] calldata inputs, bytes[] calldata outputs)
+        external
+        returns (bytes32 answerHash);
+
+    /// @notice Counts a game against an answer, recorded or not; it cannot become final meanwhile. Only `DISPUTER_ROLE`.
+    /// @dev Refuses an answer that is refuted, or recorded for longer than the window. Each `contest` is ended by exactly one `release` or `refute`.
+    function contest(bytes32 answerHash) external;
+
+    /// @notice A game ended for the operator, or is moot. Only `DISPUTER_ROLE`.
+    function release(bytes32 answerHash) external;
+
+    /// @notice A game ended for the challenger: the answer is wrong, for ever. Only `DISPUTER_ROLE`.
+    function refute(bytes32 answerHash) external;
+
+    /// @notice Whether the answer is the operator's, and the last second at which it can be disputed. Reverts when it is not the operator's.
+    /// @dev Once recorded, needs no evidence: the window runs from the record. Else by signature: from `issuedAt`; in a batch: from `issuedAt` or the
+    /// commitment, whichever is later. A window that is over is no error here.
+    /// Warning: a contract key (ERC-1271) can change its mind about its signatures until the answer is recorded or committed.
+    function liability(Answer calldata answer, Evidence calldata evidence)
+        external
+        view
+        returns (bytes32 answerHash, uint256 disputableUntil);
+
+    /// @notice EIP-712 digest of an answer: what is signed, and its name everywhere.
+    function hashAnswer(Answer calldata answer) external view returns (bytes32);
+
+    /// @notice The id of an on-chain request.
+    function hashRequest(Request calldata req) external view returns (bytes32);
+
+    /// @notice The pull oracle: on chain with all its data for a whole window, undisputed, not refuted.
+    function isFinal(bytes32 answerHash) external view returns (bool);
+
+    /// @notice All zero for an answer that never appeared on chain.
+    function answerState(bytes32 answerHash) external view returns (AnswerState memory);
+
+    /// @notice Zero: no such request, or it ended, paid or refunded. One: open. Else the hash of its answer.
+    function requestState(bytes32 requestId) external view returns (bytes32);
+
+    /// @notice What an operator asks for a version; reverts when it does not offer it.
+    function priceOf(address operator, uint256 versionId) external view returns (uint96 price);
+
+    /// @notice A batch. All zero when there is none.
+    function batch(uint256 batchId) external view returns (Batch memory);
+
+    /// @notice How long an answer can be disputed.
+    function windowSeconds() external view returns (uint256);
+}

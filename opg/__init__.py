@@ -1,0 +1,1 @@
+"""OPG: AI models that are owned, hosted by anyone, and verified by arithmetic."""

@@ -1,0 +1,52 @@
+"""Keys. They come from the environment or from an encrypted keystore, never from a flag."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import sys
+from pathlib import Path
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_utils.exceptions import ValidationError
+
+from opg.errors import NoKey
+
+HOW = (
+    "put the key into the environment variable OPG_PRIVATE_KEY, or name an encrypted keystore with --keystore"
+)
+
+
+def load_account(keystore: Path | None = None) -> LocalAccount:
+    """The account to sign with.
+
+    With a keystore its password is `$OPG_PASSWORD`, or is asked for on a terminal; without one the key is
+    `$OPG_PRIVATE_KEY`. Raises `NoKey`; no message ever contains a key.
+    """
+    if keystore is None:
+        return _from_environment()
+    try:
+        content = json.loads(keystore.read_text())
+    except (OSError, ValueError) as problem:
+        raise NoKey(f"cannot read the keystore {keystore}: {type(problem).__name__}", HOW) from None
+    password = os.environ.get("OPG_PASSWORD")
+    if password is None:
+        if not sys.stdin.isatty():
+            raise NoKey("the keystore has a password", "put it into the environment variable OPG_PASSWORD")
+        password = getpass.getpass(f"password of {keystore.name}: ")
+    try:
+        return Account.from_key(Account.decrypt(content, password))
+    except (ValueError, KeyError, TypeError):
+        raise NoKey(f"the password does not open {keystore}", "check OPG_PASSWORD") from None
+
+
+def _from_environment() -> LocalAccount:
+    key = os.environ.get("OPG_PRIVATE_KEY")
+    if not key:
+        raise NoKey("there is no key to sign with", HOW)
+    try:
+        return Account.from_key(key)
+    except (ValueError, TypeError, ValidationError):
+        raise NoKey("OPG_PRIVATE_KEY is not a private key", "it must be 32 bytes in hexadecimal") from None

@@ -1,0 +1,96 @@
+"""ABIs and bytecode, from `$OPG_BUILD`, from the checkout's `build/contracts`, or packaged beside this file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.crypto import keccak
+
+from opg.errors import ArtifactMissing
+
+CONTRACTS = ("OPG", "Models", "Staking", "Inference", "Channels", "Referee", "Disputes")
+
+PANICS = {
+    0x01: "assertion failed",
+    0x11: "arithmetic overflow",
+    0x12: "division by zero",
+    0x32: "index out of range",
+    0x41: "out of memory",
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A compiled contract. `bytecode` is hex without 0x, empty for an interface."""
+
+    name: str
+    abi: list[dict[str, Any]]
+    bytecode: str
+
+
+def folders() -> list[Path]:
+    """Where artifacts are looked for, in order."""
+    here = Path(__file__).resolve()
+    found = [here.parents[2] / "build" / "contracts", here.parent / "artifacts"]
+    if given := os.environ.get("OPG_BUILD"):
+        found.insert(0, Path(given))
+    return found
+
+
+@cache
+def artifact(name: str) -> Artifact:
+    """The artifact of a contract. Raises `ArtifactMissing`."""
+    for folder in folders():
+        path = folder / f"{name}.json"
+        if path.is_file():
+            data = json.loads(path.read_text())
+            return Artifact(name, data["abi"], data.get("bytecode", "").removeprefix("0x"))
+    raise ArtifactMissing(f"no compiled contract {name} was found", "compile the contracts first: make build")
+
+
+@cache
+def known_errors() -> dict[bytes, dict[str, Any]]:
+    """Custom errors of all contracts, by selector. First come, first kept."""
+    errors: dict[bytes, dict[str, Any]] = {}
+    for name in CONTRACTS:
+        try:
+            abi = artifact(name).abi
+        except ArtifactMissing:
+            continue
+        for entry in abi:
+            if entry["type"] == "error":
+                errors.setdefault(_selector(entry), entry)
+    return errors
+
+
+def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
+    """Name and arguments of revert data: a custom error, a `require` text, or a panic."""
+    if not data:
+        return "Reverted", {}
+    selector, body = data[:4], data[4:]
+    try:
+        if selector == bytes.fromhex("08c379a0"):
+            return "Error", {"message": decode(["string"], body)[0]}
+        if selector == bytes.fromhex("4e487b71"):
+            code = decode(["uint256"], body)[0]
+            return "Panic", {"code": code, "meaning": PANICS.get(code, "unknown")}
+        entry = known_errors().get(selector)
+        if entry is None:
+            return "UnknownError", {"data": data}
+        values = decode([collapse_if_tuple(i) for i in entry["inputs"]], body)
+        return entry["name"], {i["name"]: v for i, v in zip(entry["inputs"], values, strict=True)}
+    except DecodingError:
+        return "UnknownError", {"data": data}
+
+
+def _selector(entry: dict[str, Any]) -> bytes:
+    types = ",".join(collapse_if_tuple(i) for i in entry["inputs"])
+    return keccak(text=f"{entry['name']}({types})")[:4]

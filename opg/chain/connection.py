@@ -1,0 +1,109 @@
+"""The connection to one Ethereum node."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import requests
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+from web3.exceptions import ContractLogicError, Web3RPCError
+
+from opg.chain.artifacts import artifact, decode_error
+from opg.chain.deployment import Deployment
+from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
+
+TIMEOUT_SECONDS = 30
+
+
+class Chain:
+    """An Ethereum node and, when there is one, the OPG deployment on its chain.
+
+    Raises `ChainUnreachable` when nobody answers, `WrongChain` when the node serves another chain than the manifest's.
+    """
+
+    def __init__(self, url: str, deployment: Deployment | None = None) -> None:
+        self.url = url
+        self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
+        try:
+            self.id = int(self.w3.eth.chain_id)
+        except (requests.RequestException, OSError) as problem:
+            raise ChainUnreachable(url, type(problem).__name__) from None
+        except (ValueError, TypeError, Web3RPCError) as problem:
+            raise ChainUnreachable(url, f"no JSON-RPC there: {type(problem).__name__}") from None
+        self._deployment: Deployment | None = None
+        if deployment is not None:
+            self.deployment = deployment
+
+    @property
+    def deployment(self) -> Deployment:
+        if self._deployment is None:
+            raise NotDeployed(
+                "no deployment is known", "name its manifest with --manifest, or deploy: opg deploy"
+            )
+        return self._deployment
+
+    @deployment.setter
+    def deployment(self, deployment: Deployment) -> None:
+        if deployment.chain_id != self.id:
+            raise WrongChain(
+                f"{self.url} serves chain {self.id}, the manifest is for chain {deployment.chain_id}",
+                "name the right node with --rpc, or the right manifest with --manifest",
+            )
+        self._deployment = deployment
+        self._contracts: dict[str, Contract] = {}
+
+    def contract(self, name: str) -> Contract:
+        """A deployed contract by its name."""
+        address = self.deployment.address(name)
+        if name not in self._contracts:
+            self._contracts[name] = self.w3.eth.contract(address=address, abi=artifact(name).abi)
+        return self._contracts[name]
+
+    def read(self, name: str, function: str, *arguments: Any) -> Any:
+        """Calls a view. Raises `TransactionRefused` with the decoded custom error when it reverts."""
+        call: ContractFunction = self.contract(name).functions[function](*arguments)
+        return self.call(call, f"{name}.{function}")
+
+    def call(self, call: ContractFunction, label: str, transaction: dict[str, Any] | None = None) -> Any:
+        """Calls a prepared function without sending anything."""
+        try:
+            return call.call(transaction or {})
+        except (requests.RequestException, OSError) as problem:
+            raise ChainUnreachable(self.url, type(problem).__name__) from None
+        except ContractLogicError as problem:
+            raise refusal(label, problem) from None
+
+    def now(self) -> int:
+        """Unix seconds on this chain: the clock on the wall, or the newest block when that is ahead (a test chain whose time was moved)."""
+        return max(int(time.time()), int(self.block("latest")["timestamp"]))
+
+    def head(self) -> int:
+        """Number of the newest block."""
+        return self.rpc(lambda: int(self.w3.eth.block_number))
+
+    def block(self, which: Any) -> Any:
+        """A block by number or name."""
+        return self.rpc(lambda: self.w3.eth.get_block(which))
+
+    def rpc(self, what: Any) -> Any:
+        """Runs a plain RPC request; a lost connection becomes `ChainUnreachable`."""
+        try:
+            return what()
+        except (requests.RequestException, OSError) as problem:
+            raise ChainUnreachable(self.url, type(problem).__name__) from None
+
+
+def refusal(label: str, problem: Exception) -> TransactionRefused:
+    """What a contract's revert means, from the exception web3 made of it."""
+    data = getattr(problem, "data", None)
+    if isinstance(data, dict):
+        data = data.get("data")
+    if isinstance(data, str) and data.startswith("0x") and len(data) >= 10:
+        name, arguments = decode_error(bytes.fromhex(data[2:]))
+        return TransactionRefused(label, name, arguments)
+    return TransactionRefused(
+        label, "Reverted", {"reason": getattr(problem, "message", None) or str(problem)}
+    )

@@ -1,0 +1,111 @@
+"""Reading contract events in order, with a cursor that can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from web3.exceptions import Web3RPCError
+from web3.logs import DISCARD
+
+from opg.chain.connection import Chain
+from opg.chain.sender import Sent
+
+MAX_SPAN = 2_000  # blocks asked for at once; public nodes refuse much more
+
+Topics = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One decoded event. `args` has the names of the Solidity event."""
+
+    contract: str
+    name: str
+    args: Any
+    block: int
+    transaction: str
+    index: int
+
+
+class EventReader:
+    """Follows some events of some contracts, oldest first.
+
+    `topics` is pairs of contract and event names; `first_indexed`, when given, is what the first indexed argument
+    must be. `confirmations` blocks are left unread at the head, so a short re-organisation is never seen. Reading the
+    same block twice does no harm to the readers here: they ask the chain for the state of things before they act.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        topics: Topics,
+        start: int | None = None,
+        confirmations: int = 0,
+        first_indexed: bytes | None = None,
+    ) -> None:
+        self.chain = chain
+        self.cursor = chain.deployment.block if start is None else start
+        self.confirmations = confirmations
+        self.first_indexed = first_indexed
+        self._decoders: dict[tuple[str, bytes], tuple[str, str, Any]] = {}
+        for contract_name, event_name in topics:
+            contract = chain.contract(contract_name)
+            event = contract.events[event_name]()
+            topic = bytes.fromhex(event.topic.removeprefix("0x"))
+            self._decoders[(contract.address, topic)] = (contract_name, event_name, event)
+
+    def read(self) -> Iterator[Event]:
+        """Events up to the confirmed head. The cursor moves behind each span of blocks once all of it was given out."""
+        head = self.chain.head() - self.confirmations
+        span = MAX_SPAN
+        while self.cursor <= head:
+            last = min(self.cursor + span - 1, head)
+            try:
+                logs = self._logs(self.cursor, last)
+            except Web3RPCError:
+                if span == 1:
+                    raise
+                span = max(1, span // 4)  # too many results for this node: ask for less
+                continue
+            for log in logs:
+                found = self._decoders.get((log["address"], bytes(log["topics"][0])))
+                if found is not None:
+                    yield _event(found, log)
+            self.cursor = last + 1
+
+    def _logs(self, first: int, last: int) -> list[Any]:
+        topics: list[Any] = [sorted({"0x" + topic.hex() for _, topic in self._decoders})]
+        if self.first_indexed is not None:
+            topics.append("0x" + self.first_indexed.hex())
+        wanted: Any = {
+            "address": sorted({address for address, _ in self._decoders}),
+            "fromBlock": first,
+            "toBlock": last,
+            "topics": topics,
+        }
+        return list(self.chain.rpc(lambda: self.chain.w3.eth.get_logs(wanted)))
+
+
+def find_events(chain: Chain, topics: Topics, first_indexed: bytes, start: int | None = None) -> list[Event]:
+    """All events so far whose first indexed argument is this."""
+    return list(EventReader(chain, topics, start, first_indexed=first_indexed).read())
+
+
+def emitted(chain: Chain, sent: Sent, contract: str, name: str) -> list[Any]:
+    """Arguments of the events of this name that a transaction made a contract emit."""
+    event = chain.contract(contract).events[name]()
+    return [entry["args"] for entry in event.process_receipt(sent.receipt, errors=DISCARD)]
+
+
+def _event(found: tuple[str, str, Any], log: Any) -> Event:
+    contract_name, event_name, event = found
+    return Event(
+        contract_name,
+        event_name,
+        event.process_log(log)["args"],
+        int(log["blockNumber"]),
+        "0x" + bytes(log["transactionHash"]).hex(),
+        int(log["logIndex"]),
+    )

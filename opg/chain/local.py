@@ -1,0 +1,117 @@
+"""A private chain on this machine: anvil on a free port of its own, gone when the program ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from opg.chain.connection import Chain
+from opg.errors import ChainUnreachable, OPGError
+
+START_SECONDS = 20
+STOP_SECONDS = 5
+ETHER = 10**18
+
+
+class LocalChain:
+    """An anvil process. Use it as a context manager; it is stopped on every way out."""
+
+    def __init__(self, chain_id: int = 31337, block_seconds: int | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [str(anvil_binary()), "--port", str(self.port), "--chain-id", str(chain_id), "--silent"]
+        command += ["--mnemonic-random", "--no-cors"]
+        if block_seconds:
+            command += ["--block-time", str(block_seconds)]
+        self.process = subprocess.Popen(  # its own session: Ctrl-C reaches us first, we stop it
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        atexit.register(self.stop)
+        self.chain = self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the process; may be called again."""
+        stop_process(self.process)
+        atexit.unregister(self.stop)
+
+    def account(self, ether: int = 100) -> LocalAccount:
+        """A new account with ether for gas. Its key exists nowhere else."""
+        made = Account.create()
+        self.rpc("anvil_setBalance", made.address, hex(ether * ETHER))
+        return made
+
+    def advance(self, seconds: int) -> None:
+        """Moves the chain's time forward and makes a block."""
+        self.rpc("evm_increaseTime", seconds)
+        self.rpc("evm_mine")
+
+    def rpc(self, method: str, *parameters: Any) -> Any:
+        """Sends one of the node's own commands."""
+        response = self.chain.w3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        if "error" in response:
+            raise OPGError(f"{method}: {response['error']}")
+        return response["result"]
+
+    def _connect(self) -> Chain:
+        until = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return Chain(self.url)
+            except ChainUnreachable:
+                if self.process.poll() is not None or time.monotonic() > until:
+                    self.stop()
+                    raise
+                time.sleep(0.05)
+
+
+def anvil_binary() -> Path:
+    """The anvil that npm installed in this checkout, or the one on the PATH."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        platform.machine(), platform.machine()
+    )
+    folder = f"anvil-{platform.system().lower()}-{machine}"
+    binary = Path(__file__).resolve().parents[2] / "node_modules" / "@foundry-rs" / folder / "bin" / "anvil"
+    if binary.is_file():
+        return binary
+    if found := shutil.which("anvil"):
+        return Path(found)
+    raise OPGError("anvil was not found", "set the toolchain up: make setup")
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def stop_process(process: subprocess.Popen[Any]) -> None:
+    """Ends a process that was started in its own session: asks first, then insists."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue

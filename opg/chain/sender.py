@@ -1,0 +1,168 @@
+"""Sending transactions: signed here, paid by EIP-1559, watched until they are in a block."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+from web3.contract.contract import ContractConstructor, ContractFunction
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
+
+from opg.chain.connection import Chain, refusal
+from opg.errors import TransactionLost, TransactionRefused
+
+MAX_GAS = 16_777_216  # EIP-7825: what one transaction may use
+GAS_MARGIN = 1.2
+TIP_WEI = 1_000_000_000
+POLL_SECONDS = 0.05
+POLL_SECONDS_LATER = 1.0
+RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, with a higher price
+TIMEOUT_SECONDS = 300
+NONCE_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A transaction in a block. `gas` is what it used, `cost` what was paid for it in wei."""
+
+    label: str
+    hash: str
+    sender: str
+    gas: int
+    cost: int
+    receipt: Any
+
+
+class Sender:
+    """Sends transactions of one account, one after the other. Safe to use from several threads."""
+
+    def __init__(self, chain: Chain, account: LocalAccount) -> None:
+        self.chain = chain
+        self.account = account
+        self.log: list[Sent] = []
+        self._lock = threading.Lock()
+
+    @property
+    def address(self) -> str:
+        return self.account.address
+
+    def send(
+        self, contract: str, function: str, *arguments: Any, label: str | None = None, gas: int | None = None
+    ) -> Sent:
+        """Calls a function of a deployed contract and waits for the block.
+
+        Raises `TransactionRefused` with the contract's own error, before anything is paid when that can be known.
+        """
+        call = self.chain.contract(contract).functions[function](*arguments)
+        return self.transact(call, label or f"{contract}.{function}", gas)
+
+    def transact(
+        self, call: ContractFunction | ContractConstructor, label: str, gas: int | None = None
+    ) -> Sent:
+        """Sends a prepared call or deployment."""
+        with self._lock:
+            gas = gas or self._estimate(call, label)
+            sent = self._send(call, label, gas)
+            self.log.append(sent)
+            return sent
+
+    def _estimate(self, call: Any, label: str) -> int:
+        try:
+            needed = self.chain.rpc(lambda: call.estimate_gas({"from": self.address}))
+        except ContractLogicError as problem:
+            raise refusal(label, problem) from None
+        except Web3RPCError as problem:
+            raise _rpc_refusal(label, problem) from None
+        return min(int(needed * GAS_MARGIN), MAX_GAS)
+
+    def _send(self, call: Any, label: str, gas: int) -> Sent:
+        eth = self.chain.w3.eth
+        tip, cap = self._fees()
+        for attempt in range(NONCE_TRIES):
+            nonce = self.chain.rpc(lambda: eth.get_transaction_count(self.address, "pending"))
+            fields = {"from": self.address, "nonce": nonce, "gas": gas, "chainId": self.chain.id}
+            try:
+                hashes = [self._broadcast(call, fields, tip, cap)]
+                break
+            except Web3RPCError as problem:
+                text = str(problem).lower()
+                clash = "nonce too low" in text or "underpriced" in text or "already known" in text
+                if not clash or attempt == NONCE_TRIES - 1:
+                    raise _rpc_refusal(label, problem) from None
+                time.sleep(0.2 * (attempt + 1))  # another process sent with this key in between
+        receipt = self._wait(call, fields, tip, cap, hashes, label)
+        if receipt["status"] != 1:
+            raise self._why(call, fields, receipt, label)
+        return Sent(
+            label,
+            "0x" + bytes(receipt["transactionHash"]).hex(),
+            self.address,
+            int(receipt["gasUsed"]),
+            int(receipt["gasUsed"]) * int(receipt["effectiveGasPrice"]),
+            receipt,
+        )
+
+    def _fees(self) -> tuple[int, int]:
+        base = int(self.chain.block("latest").get("baseFeePerGas", 0))
+        return TIP_WEI, 2 * base + TIP_WEI
+
+    def _broadcast(self, call: Any, fields: dict[str, Any], tip: int, cap: int) -> bytes:
+        transaction = call.build_transaction({**fields, "maxPriorityFeePerGas": tip, "maxFeePerGas": cap})
+        signed = self.account.sign_transaction(transaction)
+        return bytes(self.chain.rpc(lambda: self.chain.w3.eth.send_raw_transaction(signed.raw_transaction)))
+
+    def _wait(
+        self, call: Any, fields: dict[str, Any], tip: int, cap: int, hashes: list[bytes], label: str
+    ) -> Any:
+        begin = raised = time.monotonic()
+        while True:
+            for each in hashes:
+                try:
+                    return self.chain.rpc(lambda each=each: self.chain.w3.eth.get_transaction_receipt(each))
+                except TransactionNotFound:
+                    continue
+            now = time.monotonic()
+            if now - begin > TIMEOUT_SECONDS:
+                raise TransactionLost(
+                    f"{label}: no receipt for 0x{hashes[-1].hex()} after {TIMEOUT_SECONDS} seconds",
+                    "look it up; it may still be included",
+                )
+            if now - raised > RAISE_AFTER_SECONDS:
+                raised, tip, cap = now, tip * 5 // 4, cap * 5 // 4
+                with suppress(Web3RPCError):  # included meanwhile, or the node keeps the first one
+                    hashes.append(self._broadcast(call, fields, tip, cap))
+            time.sleep(POLL_SECONDS if now - begin < 2 else POLL_SECONDS_LATER)
+
+    def _why(self, call: Any, fields: dict[str, Any], receipt: Any, label: str) -> TransactionRefused:
+        """Plays the failed transaction again for its error."""
+        if receipt["gasUsed"] >= fields["gas"]:
+            return TransactionRefused(label, "OutOfGas", {"gas": fields["gas"]})
+        if isinstance(call, ContractConstructor):
+            return TransactionRefused(label, "Reverted", {})
+        try:
+            call.call({"from": self.address, "gas": fields["gas"]}, receipt["blockNumber"])
+        except ContractLogicError as problem:
+            return refusal(label, problem)
+        return TransactionRefused(label, "Reverted", {"hash": "0x" + bytes(receipt["transactionHash"]).hex()})
+
+
+def _rpc_refusal(label: str, problem: Web3RPCError) -> TransactionRefused:
+    text = str(getattr(problem, "message", None) or problem)
+    lowered = text.lower()
+    if "insufficient funds" in lowered or "enough funds" in lowered:
+        return TransactionRefused(label, "insufficient funds", {"detail": "the account cannot pay for gas"})
+    response = getattr(problem, "rpc_response", None) or {}
+    data = (response.get("error") or {}).get("data")
+    if isinstance(data, str) and len(data) >= 10:
+        return refusal(label, _Carrier(data))
+    return TransactionRefused(label, "Refused", {"reason": text})
+
+
+class _Carrier(Exception):
+    def __init__(self, data: str) -> None:
+        super().__init__("")
+        self.data = data

@@ -1,0 +1,183 @@
+"""The user's side: ask an operator over HTTP, believe nothing, check everything, keep a receipt."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from eth_account.signers.local import LocalAccount
+
+from opg.answers import SignedAnswer
+from opg.chain.connection import Chain
+from opg.chain.structs import Ask
+from opg.chain.typed import answer_digest, ask_digest, recover, sign_digest
+from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable
+from opg.versions import LoadedVersion, Published, bundle
+from opg.vouchers import SignedVoucher, VoucherBook, make_voucher
+
+FRESH_SECONDS = (
+    120  # an answer issued longer ago is not accepted: backdating would shorten the operator's liability
+)
+ASK_SECONDS = 600
+TIMEOUT_SECONDS = 120
+TRIES = 3
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A checked answer. `tensors` describes the outputs: name, shape, dtype and, where they are few, values."""
+
+    signed: SignedAnswer
+    ask: Ask
+    tensors: list[dict[str, Any]]
+
+
+class Client:
+    """Asks operators. With a `book` it pays them by voucher; `now` is there for tests of stale answers."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        account: LocalAccount,
+        book: VoucherBook | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
+        self.chain = chain
+        self.account = account
+        self.book = book
+        self.now = now or chain.now
+        self.inference = chain.deployment.address("Inference")
+        self._session = requests.Session()
+
+    def endpoint(self, operator: str) -> str:
+        """Where an operator serves. Raises `NotStaked` when nothing stands behind its answers."""
+        self.check_stake(operator)
+        _, endpoint = self.chain.read("Staking", "operatorInfo", operator)
+        if not endpoint.startswith(("http://", "https://")):
+            raise OperatorUnreachable(f"{operator} names no HTTP endpoint", "ask another operator")
+        return str(endpoint).rstrip("/")
+
+    def check_stake(self, operator: str) -> None:
+        """Raises `NotStaked` unless the operator's active stake reaches the minimum."""
+        if not self.chain.read("Staking", "isLive", operator):
+            raise NotStaked(
+                f"{operator} has less than the minimum stake: a wrong answer would cost it nothing",
+                "ask another operator, or stake: opg operator stake",
+            )
+
+    def ask(
+        self,
+        version: Published,
+        operator: str,
+        tensors: tuple[bytes, ...],
+        pay: int = 0,
+        endpoint: str | None = None,
+    ) -> Reply:
+        """Asks for one answer and checks it completely; `pay` wei of OPG are paid by raising the voucher.
+
+        `tensors` are the inputs as packed words. Raises `BadAnswer` when any check fails; what the operator itself refuses
+        is `OperatorRefused`. A lost connection is tried again with the same request, which is answered and paid once.
+        """
+        endpoint = endpoint or self.endpoint(operator)
+        nonce = secrets.randbits(52)
+        deadline = self.now() + ASK_SECONDS
+        ask = Ask(version.id, bundle(tensors), operator, self.account.address, nonce, deadline)
+        digest = ask_digest(ask, self.chain.id, self.inference)
+        voucher = self._voucher(version, operator, pay)
+        body: dict[str, Any] = {
+            "version": version.id,
+            "inputs": [{"words": base64.b64encode(words).decode()} for words in tensors],
+            "ask": ask.json(),
+            "askSignature": "0x" + sign_digest(digest, self.account).hex(),
+        }
+        if voucher is not None:
+            body["voucher"] = voucher.json()
+        reply = self._post(f"{endpoint}/opg/v1/infer", body)
+        if voucher is not None and self.book is not None:
+            self.book.note(self.chain, voucher.voucher)
+        try:
+            signed = SignedAnswer.from_json(reply)
+        except ValueError as problem:
+            raise BadAnswer(f"the reply is no signed answer: {problem}", "ask another operator") from None
+        self.check(signed, ask, tensors)
+        return Reply(signed, ask, reply.get("tensors", []))
+
+    def check(self, signed: SignedAnswer, ask: Ask, tensors: tuple[bytes, ...]) -> None:
+        """Every check that needs no model. Raises `BadAnswer`, or `NotStaked`."""
+        answer, now = signed.answer, self.now()
+        _check(answer.request == ask_digest(ask, self.chain.id, self.inference), "it answers another request")
+        _check(answer.version == ask.version, "it is for another model version")
+        _check(answer.operator == ask.operator, "it is another operator's")
+        _check(answer.input == bundle(tensors), "it is for another input")
+        whole = all(words and len(words) % 4 == 0 for words in signed.outputs)
+        _check(whole and bool(signed.outputs), "its outputs are not whole words")
+        _check(answer.output == bundle(signed.outputs), "its words are not the ones that were signed")
+        fresh = abs(now - answer.issued_at) <= FRESH_SECONDS
+        _check(fresh, f"it was issued at {answer.issued_at}, now is {now}")
+        digest = answer_digest(answer, self.chain.id, self.inference)
+        _check(digest == signed.digest, "its digest is another answer's")
+        _check(recover(digest, signed.signature) == signed.key, "its signature is not the named key's")
+        registered = self.chain.read("Staking", "isKeyAt", answer.operator, signed.key, answer.issued_at)
+        _check(registered, f"{signed.key} is no key of {answer.operator}")
+        self.check_stake(answer.operator)
+
+    def check_locally(self, signed: SignedAnswer, version: LoadedVersion) -> bool:
+        """Whether the same words come out here."""
+        return version.execute(signed.inputs) == signed.outputs
+
+    def price(self, operator: str, endpoint: str | None = None) -> int:
+        """What the operator asks for one answer, in wei of OPG."""
+        url = f"{endpoint or self.endpoint(operator)}/opg/v1/info"
+        reply = self._talk(lambda: self._session.get(url, timeout=TIMEOUT_SECONDS, stream=True), url)
+        try:
+            return int(reply["price"])
+        except (KeyError, ValueError):
+            raise BadAnswer(f"{url} names no price", "ask another operator") from None
+
+    def _voucher(self, version: Published, operator: str, pay: int) -> SignedVoucher | None:
+        if not pay or self.book is None:
+            return None
+        paid = self.book.paid(self.chain, self.account.address, operator, version.model_id)
+        return make_voucher(self.chain, self.account, operator, version.model_id, paid + pay)
+
+    def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._talk(
+            lambda: self._session.post(url, json=body, timeout=TIMEOUT_SECONDS, stream=True), url, TRIES
+        )
+
+    def _talk(self, send: Callable[[], requests.Response], url: str, tries: int = 1) -> dict[str, Any]:
+        try:
+            with send() as response:
+                content = response.raw.read(MAX_REPLY_BYTES + 1, decode_content=True)
+                status = response.status_code
+        except (requests.RequestException, OSError) as problem:
+            if tries > 1:
+                return self._talk(send, url, tries - 1)
+            raise OperatorUnreachable(
+                f"no operator answers at {url} ({type(problem).__name__})",
+                "try later, or ask another operator",
+            ) from None
+        if len(content) > MAX_REPLY_BYTES:
+            raise BadAnswer("the reply is too large", "ask another operator")
+        try:
+            reply = json.loads(content)
+        except ValueError:
+            reply = None
+        if not isinstance(reply, dict):
+            raise BadAnswer(f"the reply is not JSON (HTTP {status})", "ask another operator")
+        if status != 200:
+            reason = str(reply.get("reason") or reply.get("detail") or f"HTTP {status}")
+            advice = str(reply.get("advice") or "change the request")
+            raise OperatorRefused(f"the operator refuses: {reason}", advice)
+        return reply
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise BadAnswer(f"the answer is not acceptable: {otherwise}", "don't use it; ask another operator")

@@ -1,0 +1,133 @@
+"""What can go wrong outside of the arithmetic, named for the rule that was broken.
+
+Every error says in one line what happened, and in `advice` what to do next. The command line prints exactly that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OPGError(Exception):
+    """Base of all errors that a person using OPG can do something about."""
+
+    advice: str = ""
+
+    def __init__(self, message: str, advice: str | None = None) -> None:
+        super().__init__(message)
+        if advice is not None:
+            self.advice = advice
+
+
+class ChainUnreachable(OPGError):
+    """No Ethereum node answers at the URL."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(
+            f"no Ethereum node answers at {url} ({reason})",
+            "start one there, or name another with --rpc or OPG_RPC",
+        )
+
+
+class WrongChain(OPGError):
+    """The node is there, but it serves another chain than the one that was deployed to."""
+
+
+class NotDeployed(OPGError):
+    """There is no deployment manifest, or it lacks a contract."""
+
+
+class ArtifactMissing(OPGError):
+    """ABI or bytecode of a contract was not found."""
+
+
+class NoKey(OPGError):
+    """No private key was given, or the keystore does not open."""
+
+
+class TransactionRefused(OPGError):
+    """A contract said no. `name` and `arguments` are its custom error, for example `ThawingNotOver` and `{"until": 5}`."""
+
+    def __init__(self, label: str, name: str, arguments: dict[str, Any] | None = None) -> None:
+        self.label = label
+        self.name = name
+        self.arguments = arguments or {}
+        shown = ", ".join(f"{key}={_short(value)}" for key, value in self.arguments.items())
+        super().__init__(f"{label}: {name}({shown})", ADVICE.get(name, "nothing was changed on chain"))
+
+
+class TransactionLost(OPGError):
+    """A transaction was sent and no receipt came in time."""
+
+
+class BadInput(OPGError):
+    """An input does not fit the model: count, shape, type or value."""
+
+
+class UnknownVersion(OPGError):
+    """The version asked for is not served here, or does not exist."""
+
+
+class WrongModel(OPGError):
+    """The model file is not what the version on chain commits to."""
+
+
+class ModelUnreadable(OPGError):
+    """The model file cannot be compiled."""
+
+
+class BadRequest(OPGError):
+    """A user's signed request, or its voucher, is not acceptable."""
+
+
+class PaymentRequired(OPGError):
+    """The voucher is missing, too low, or not covered by a deposit."""
+
+
+class BadAnswer(OPGError):
+    """An operator's answer failed one of the client's checks."""
+
+
+class OperatorUnreachable(OPGError):
+    """The operator's endpoint does not answer."""
+
+
+class OperatorRefused(OPGError):
+    """The operator's endpoint answered with an error of its own."""
+
+
+class NotStaked(OPGError):
+    """The operator has too little stake behind its answers."""
+
+
+class NothingToDispute(OPGError):
+    """The answer is right, or can no longer be disputed."""
+
+
+ADVICE = {
+    "WindowOver": "the answer can no longer be disputed; nothing is left to do",
+    "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
+    "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
+    "NotAnOperator": "register first: opg operator register",
+    "NotTheOperator": "use the operator's key or its serving key in OPG_PRIVATE_KEY",
+    "NotModelOwner": "use the key of the model's owner in OPG_PRIVATE_KEY",
+    "NotOffered": "choose an operator that offers this version, or offer it: opg operator offer",
+    "FeeTooLow": "raise the fee to the operator's price",
+    "BadDeadline": "choose a deadline between the earliest and the latest shown",
+    "ThawingNotOver": "wait until the time shown, then try again",
+    "StakeLocked": "wait until open requests are settled, or take out less",
+    "NameTaken": "choose another name",
+    "NoSuchVersion": "look up the version's number; opg model check shows one",
+    "NoSuchModel": "look up the model's number",
+    "ERC20InsufficientAllowance": "approve the contract first",
+    "ERC20InsufficientBalance": "the account has too few OPG; fetch some first",
+    "NothingToWithdraw": "there is no credit to fetch",
+    "AlreadyOpened": "this challenger has a game against this answer already",
+    "insufficient funds": "send some ether for gas to the account",
+}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return str(value)

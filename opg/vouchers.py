@@ -1,0 +1,126 @@
+"""Cumulative vouchers: made by users, checked by operators before they work, redeemed later in one transaction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from opg.chain.connection import Chain
+from opg.chain.structs import Voucher
+from opg.chain.typed import recover, sign_digest, voucher_digest
+from opg.errors import PaymentRequired
+
+MIN_LIFE_SECONDS = 3_600  # an operator wants at least so much time to redeem
+LIFE_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class SignedVoucher:
+    """A voucher with its signature, by the payer or by a session key of the payer."""
+
+    voucher: Voucher
+    signer: str
+    signature: bytes
+
+    @property
+    def channel(self) -> bytes:
+        """What a voucher replaces: one payer, operator and model."""
+        v = self.voucher
+        return bytes.fromhex(v.payer[2:] + v.operator[2:]) + v.model_id.to_bytes(32, "big")
+
+    def abi(self) -> tuple[Any, ...]:
+        """`Redemption`."""
+        return (self.voucher.abi(), self.signer, self.signature)
+
+    def json(self) -> dict[str, Any]:
+        return {**self.voucher.json(), "signer": self.signer, "signature": "0x" + self.signature.hex()}
+
+    @classmethod
+    def from_json(cls, data: Any) -> SignedVoucher:
+        """Raises `PaymentRequired` on anything that is no voucher."""
+        try:
+            fields = dict(data)
+            signer, signature = str(fields.pop("signer")), str(fields.pop("signature"))
+            return cls(Voucher.from_json(fields), signer, bytes.fromhex(signature.removeprefix("0x")))
+        except (ValueError, TypeError, KeyError) as problem:
+            raise PaymentRequired(f"the voucher is not readable: {problem}", "send a voucher") from None
+
+
+def make_voucher(
+    chain: Chain, account: LocalAccount, operator: str, model_id: int, total: int, payer: str | None = None
+) -> SignedVoucher:
+    """Signs a voucher worth `total` wei for everything so far. A session key names its `payer`."""
+    deadline = chain.now() + LIFE_SECONDS
+    voucher = Voucher(payer or account.address, operator, model_id, total, deadline)
+    digest = voucher_digest(voucher, chain.id, chain.deployment.address("Channels"))
+    return SignedVoucher(voucher, account.address, sign_digest(digest, account))
+
+
+class VoucherBook:
+    """What a payer has paid so far, by channel, in one JSON file. Losing it costs at most what the chain does not know yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._paid = {key: int(total) for key, total in json.loads(path.read_text()).items()}
+        except OSError:
+            self._paid = {}
+
+    def paid(self, chain: Chain, payer: str, operator: str, model_id: int) -> int:
+        """Wei paid for the answers so far."""
+        redeemed = int(chain.read("Channels", "redeemed", payer, operator, model_id))
+        return max(redeemed, self._paid.get(self._key(chain, payer, operator, model_id), 0))
+
+    def note(self, chain: Chain, voucher: Voucher) -> None:
+        """Counts a voucher as paid: its answer came."""
+        self._paid[self._key(chain, voucher.payer, voucher.operator, voucher.model_id)] = voucher.total
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".tmp")
+        temporary.write_text(json.dumps({key: str(total) for key, total in self._paid.items()}, indent=2))
+        temporary.replace(self.path)
+
+    @staticmethod
+    def _key(chain: Chain, payer: str, operator: str, model_id: int) -> str:
+        return f"{chain.id}/{chain.deployment.address('Channels')}/{payer}/{operator}/{model_id}"
+
+
+def check_voucher(
+    chain: Chain, signed: SignedVoucher, operator: str, model_id: int, held: dict[int, int]
+) -> None:
+    """What an operator checks before it works. `held`: by model, the totals of this payer's vouchers that it holds already.
+
+    Raises `PaymentRequired` unless the signature is good, the deposit covers everything that was signed and is not redeemed yet,
+    and there is time enough to redeem it.
+    """
+    voucher, now = signed.voucher, chain.now()
+    if voucher.operator != operator:
+        raise PaymentRequired(f"the voucher is for {voucher.operator}", f"sign one for {operator}")
+    if voucher.model_id != model_id:
+        raise PaymentRequired(
+            f"the voucher is for model {voucher.model_id}", f"sign one for model {model_id}"
+        )
+    if voucher.deadline < now + MIN_LIFE_SECONDS:
+        raise PaymentRequired("the voucher ends too soon", f"give it at least {MIN_LIFE_SECONDS} seconds")
+    digest = voucher_digest(voucher, chain.id, chain.deployment.address("Channels"))
+    if recover(digest, signed.signature) != signed.signer:
+        raise PaymentRequired("the voucher's signature is not its signer's", "sign it again")
+    if signed.signer != voucher.payer:
+        until = chain.read("Channels", "keyUntil", voucher.payer, signed.signer)
+        if until < now + MIN_LIFE_SECONDS:
+            raise PaymentRequired(f"{signed.signer} does not sign for {voucher.payer}", "authorise the key")
+    deposited, closable_at = chain.read("Channels", "channel", voucher.payer, operator)
+    if closable_at:
+        raise PaymentRequired("the payer is closing its channel", "cancel that, or open another")
+    owed = 0
+    for model, total in {**held, model_id: max(voucher.total, held.get(model_id, 0))}.items():
+        redeemed = chain.read("Channels", "redeemed", voucher.payer, operator, model)
+        owed += max(0, total - redeemed)
+    if owed > deposited:
+        raise PaymentRequired(
+            f"the deposit is {deposited} wei, signed and not redeemed are {owed}",
+            "deposit more: opg channel open",
+        )

@@ -1,0 +1,104 @@
+"""A host that lies about one word, for the demo and the tests: the node of `opg.node` with another executor.
+
+It flips one bit of one element of one operation and computes on from there, so everything else in its trace is right: the best lie there
+is, because nothing but that one word contradicts anything.
+
+    python -m scripts.liar --lie-at 2:5 --model … --version-id … --operator … --port … --data … --rpc … --manifest …
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from opg.cli import run_node
+from opg.errors import BadInput
+from opg.log import say
+from opg.tensor import Program, Trace, trace
+from opg.tensor.executor import run_op
+
+BITS = 32
+
+
+class LyingExecutor:
+    """Executes with one wrong word: bit `bit` of word `element` of op `op`, or the lowest bit that changes the outputs."""
+
+    def __init__(self, op: int, element: int, bit: int | None = None) -> None:
+        self.op, self.element, self.bit = op, element, bit
+
+    def execute(self, program: Program, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The wrong outputs."""
+        say("lying", op=self.op, element=self.element)
+        return self.trace(program, inputs).outputs
+
+    def trace(self, program: Program, inputs: Sequence[np.ndarray]) -> Trace:
+        """A trace that is wrong in one word only, and everything that follows from it.
+
+        Raises `BadInput` when there is no such word, or when no bit of it changes the outputs: then it would be no lie.
+        """
+        if not 0 <= self.op < len(program.encoded):
+            raise BadInput(
+                f"there is no op {self.op}", f"the program has ops 0 to {len(program.encoded) - 1}"
+            )
+        if not 0 <= self.element < program.words_of(self.op):
+            raise BadInput(
+                f"op {self.op} has no element {self.element}",
+                f"it has elements 0 to {program.words_of(self.op) - 1}",
+            )
+        honest = trace(program, inputs)
+        for bit in range(BITS) if self.bit is None else [self.bit]:
+            lie = self._from_there(program, honest, bit)
+            if any((a != b).any() for a, b in zip(lie.outputs, honest.outputs, strict=True)):
+                return lie
+        raise BadInput(
+            f"no bit of element {self.element} of op {self.op} changes the answer to this input",
+            "choose another element: this one is multiplied by zero or cut off",
+        )
+
+    def _from_there(self, program: Program, honest: Trace, bit: int) -> Trace:
+        results = list(honest.results)
+        results[self.op] = results[self.op].copy()
+        results[self.op][self.element] ^= np.uint32(1 << bit)
+        for index in range(self.op + 1, len(results)):
+            results[index] = run_op(program.op(index), [*honest.inputs, *program.constants, *results[:index]])
+        return Trace(program, honest.inputs, results)
+
+
+def main() -> None:
+    """`opg node` with the lying executor; only the options that the demo needs."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lie-at", required=True, metavar="OP:ELEMENT")
+    for name in ("model", "data", "manifest"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("rpc", "operator"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("version-id", "port"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--poll", type=float, default=0.2)
+    given = parser.parse_args()
+    op, element = (int(part) for part in given.lie_at.split(":"))
+    run_node(
+        [given.model],
+        [given.version_id],
+        given.operator,
+        "127.0.0.1",
+        given.port,
+        price="0",
+        commit_every=0,
+        poll=given.poll,
+        confirmations=0,
+        data=given.data,
+        rpc=given.rpc,
+        manifest=given.manifest,
+        keystore=None,
+        executor=LyingExecutor(op, element),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""A small world on a private chain, for the demo and the tests: contracts, people with OPG, the digits model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from eth_account.signers.local import LocalAccount
+
+from opg import actions
+from opg.chain.deploying import LOCAL, OPG, Parameters, Web3Deployer, deploy
+from opg.chain.local import LocalChain
+from opg.chain.sender import Sender, Sent
+from opg.tensor import Compiled
+from opg.versions import compile_file
+
+MODELS = Path(__file__).resolve().parents[1] / "opg" / "models"
+DIGITS = MODELS / "digits.onnx"
+BINDINGS = "batch=1"
+PIXEL_MAX = 16.0
+
+
+@dataclass
+class Digits:
+    """Held-out pictures of handwritten digits, 8 × 8 pixels from 0 to 16, and what they show."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def load(cls) -> Digits:
+        data = np.load(MODELS / "digits-heldout.npz")
+        return cls(data["images"], data["labels"])
+
+    def picture(self, index: int) -> np.ndarray:
+        """As the model takes it: float32 [1, 64], 0 to 1."""
+        return (self.images[index].astype(np.float32) / np.float32(PIXEL_MAX)).reshape(1, -1)
+
+
+class Stage:
+    """Contracts on a local chain and accounts to act with. `bank` holds all OPG in the beginning."""
+
+    def __init__(self, local: LocalChain, parameters: Parameters = LOCAL) -> None:
+        self.local = local
+        self.chain = local.chain
+        self.log: list[Sent] = []
+        self.deployer, self.bank, self.treasury = (self.person(opg=0) for _ in range(3))
+        deployment = deploy(
+            Web3Deployer(self.chain, self.deployer), parameters, self.bank.address, self.treasury.address
+        )
+        self.chain.deployment = deployment
+
+    def person(self, opg: int = 0) -> Sender:
+        """A new account with ether and so many OPG."""
+        made = Sender(self.chain, self.local.account())
+        made.log = self.log  # one list of all transactions, in order
+        if opg:
+            self.pay(made.address, opg)
+        return made
+
+    def pay(self, to: str, opg: int) -> None:
+        """OPG out of the bank."""
+        self.bank.send("OPG", "transfer", to, opg * OPG, label="OPG.transfer")
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The digits model."""
+        return compile_file(DIGITS, BINDINGS)
+
+    def publish(self, owner: Sender, name: str = "digits", fee_bps: int = 1_000) -> int:
+        """Registers the digits model and publishes it; gives the version's number."""
+        return actions.publish(
+            owner, actions.register_model(owner, name, fee_bps), self.compiled, DIGITS.name
+        )
+
+    def operator(self, stake: int, key: LocalAccount, endpoint: str, opg: int | None = None) -> Sender:
+        """A new operator with a serving key and so many OPG staked."""
+        made = self.person(opg if opg is not None else stake)
+        made.send("Staking", "register", key.address, endpoint)
+        actions.stake(made, stake * OPG)
+        return made
+
+    def balance(self, address: str) -> int:
+        """Wei of OPG."""
+        return int(self.chain.read("OPG", "balanceOf", address))

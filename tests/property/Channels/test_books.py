@@ -1,0 +1,283 @@
+"""The books of Channels against a ghost in plain Python.
+
+Every call has the outcome that the ghost says, and after every call every balance, deposit, credit and total
+is equal.
+"""
+
+from collections import defaultdict
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tests.evm import Evm, Reverted, account
+from tests.typed import sign
+from tests.unit.Channels.conftest import VOUCHER
+
+PROTOCOL_BPS, CLOSE_SECONDS, WEALTH = 300, 3600, 10_000
+OWNER_BPS = {1: 2_500, 2: 5_000, 3: 0}
+
+ALL = [account(10 + i) for i in range(5)]
+PAYERS, OPERATORS, OWNERS, TREASURY = ALL[:2], ALL[1:3], ALL[2:4], ALL[4]  # some play two parts
+KEYS = [account(20), account(21)]
+
+payers, operators, owners = st.sampled_from(PAYERS), st.sampled_from(OPERATORS), st.sampled_from(OWNERS)
+models, keys = st.sampled_from(list(OWNER_BPS)), st.sampled_from(KEYS)
+amounts = st.integers(0, 3) | st.integers(0, 2_000)
+moments = st.sampled_from([-1, 0, 1, CLOSE_SECONDS - 1, CLOSE_SECONDS, 2 * CLOSE_SECONDS])
+signers = st.sampled_from(["payer", *KEYS])
+vouchers = st.tuples(payers, operators, models, amounts, moments, signers)
+
+
+class Refused(Exception):
+    """What the ghost does not allow, by the name of the contract's error."""
+
+
+def refuse_if(condition, error):
+    if condition:
+        raise Refused(error)
+
+
+class Ghost:
+    """Who has what. Amounts in wei, times in seconds."""
+
+    def __init__(self):
+        self.balance = defaultdict(int)
+        self.deposit = defaultdict(int)
+        self.closable_at = {}
+        self.redeemed = defaultdict(int)
+        self.credit = defaultdict(int)
+        self.key_until = defaultdict(int)
+        self.owner = {}
+        self.donated = 0
+
+    def put(self, payer, operator, amount):
+        refuse_if(amount == 0, "ZeroAmount")
+        refuse_if((payer, operator) in self.closable_at, "ChannelClosing")
+        refuse_if(self.balance[payer] < amount, "ERC20InsufficientBalance")
+        self.balance[payer] -= amount
+        self.deposit[payer, operator] += amount
+
+    def authorise(self, payer, key, until, now):
+        refuse_if(until < now + CLOSE_SECONDS, "KeyTooShort")
+        self.key_until[payer, key] = until
+
+    def revoke(self, payer, key, now):
+        refuse_if(self.key_until[payer, key] < now, "NotAKey")
+        self.key_until[payer, key] = min(self.key_until[payer, key], now + CLOSE_SECONDS)
+
+    def redeem(self, voucher, signer, now):
+        """Pays one voucher whose signature is good; returns what was paid."""
+        payer, operator, model, total, deadline = voucher
+        refuse_if(now > deadline, "VoucherExpired")
+        refuse_if(signer != payer and self.key_until[payer, signer] < now, "NotAuthorised")
+        paid = min(max(0, total - self.redeemed[payer, operator, model]), self.deposit[payer, operator])
+        self.redeemed[payer, operator, model] += paid
+        self.deposit[payer, operator] -= paid
+        protocol, owner = paid * PROTOCOL_BPS // 10_000, paid * OWNER_BPS[model] // 10_000
+        self.credit[TREASURY] += protocol
+        self.credit[self.owner[model]] += owner
+        self.credit[operator] += paid - protocol - owner
+        return paid
+
+    def redeem_one(self, voucher, signer, now):
+        paid = self.redeem(voucher, signer, now)
+        refuse_if(paid == 0, "NothingToRedeem")
+        return paid
+
+    def redeem_many(self, entries, now):
+        before = self.redeemed.copy(), self.deposit.copy(), self.credit.copy()
+        try:
+            return sum(self.redeem(voucher, signer, now) for voucher, signer in entries)
+        except Refused:
+            self.redeemed, self.deposit, self.credit = before
+            raise
+
+    def start_close(self, payer, operator, now):
+        refuse_if((payer, operator) in self.closable_at, "ChannelClosing")
+        refuse_if(self.deposit[payer, operator] == 0, "NoDeposit")
+        self.closable_at[payer, operator] = now + CLOSE_SECONDS
+
+    def cancel_close(self, payer, operator):
+        refuse_if((payer, operator) not in self.closable_at, "NotClosing")
+        del self.closable_at[payer, operator]
+
+    def finish_close(self, payer, operator, now):
+        refuse_if((payer, operator) not in self.closable_at, "NotClosing")
+        refuse_if(now < self.closable_at[payer, operator], "ClosingNotOver")
+        del self.closable_at[payer, operator]
+        amount = self.deposit.pop((payer, operator))
+        self.balance[payer] += amount
+        return amount
+
+    def withdraw(self, person, to):
+        refuse_if(self.credit[person] == 0, "NothingToWithdraw")
+        amount = self.credit.pop(person)
+        self.balance[to] += amount
+        return amount
+
+    def give(self, person, amount):
+        refuse_if(self.balance[person] < amount, "ERC20InsufficientBalance")
+        self.balance[person] -= amount
+        self.donated += amount
+
+
+class Books(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.evm, self.ghost = Evm(), Ghost()
+        bank = account(30)
+        self.opg = self.evm.deploy("OPG", bank)
+        self.models = self.evm.deploy("Models")
+        self.channels = self.evm.deploy(
+            "Channels", self.opg, self.models, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
+        )
+        for payer in PAYERS:
+            self.opg.transfer(payer, WEALTH, sender=bank)
+            self.opg.approve(self.channels, 2**256 - 1, sender=payer)
+            self.ghost.balance[payer] = WEALTH
+        for model, fee_bps in OWNER_BPS.items():
+            self.models.register(f"model {model}", fee_bps, sender=OWNERS[0])
+            self.ghost.owner[model] = OWNERS[0]
+
+    def teardown(self):
+        self.evm.close()
+
+    def same(self, ghost, call):
+        """Both refuse with the same error, or both return the same value."""
+        try:
+            expected = ghost()
+        except Refused as refusal:
+            expected = str(refusal)
+        try:
+            outcome = call().value
+        except Reverted as error:
+            outcome = error.name
+        assert outcome == expected
+
+    def entry(self, drawn):
+        """A signed voucher, for the contract and for the ghost."""
+        payer, operator, model, total, life, signer = drawn
+        signer = payer if signer == "payer" else signer
+        voucher = (payer, operator, model, total, self.evm.now + life)
+        signature = sign(signer, self.channels, "OPG Channels", VOUCHER, voucher)
+        return (voucher, signer, signature), (voucher, signer)
+
+    @rule(payer=payers, operator=operators, amount=amounts)
+    def deposit(self, payer, operator, amount):
+        """A payer deposits or tops up."""
+        self.same(
+            lambda: self.ghost.put(payer, operator, amount),
+            lambda: self.channels.deposit(operator, amount, sender=payer),
+        )
+
+    @rule(payer=payers, key=keys, life=moments)
+    def authorise(self, payer, key, life):
+        """A payer lets a key sign for it."""
+        until = self.evm.now + life
+        self.same(
+            lambda: self.ghost.authorise(payer, key, until, self.evm.now),
+            lambda: self.channels.authoriseKey(key, until, sender=payer),
+        )
+
+    @rule(payer=payers, key=keys)
+    def revoke(self, payer, key):
+        """A payer takes it back."""
+        self.same(
+            lambda: self.ghost.revoke(payer, key, self.evm.now),
+            lambda: self.channels.revokeKey(key, sender=payer),
+        )
+
+    @rule(drawn=vouchers, sender=st.sampled_from(ALL))
+    def redeem(self, drawn, sender):
+        """Anyone redeems a voucher, fresh or stale, by whoever signed it."""
+        given, known = self.entry(drawn)
+        self.same(
+            lambda: self.ghost.redeem_one(*known, self.evm.now),
+            lambda: self.channels.redeem(*given, sender=sender),
+        )
+
+    @rule(drawn=st.lists(vouchers, max_size=4), sender=st.sampled_from(ALL))
+    def redeem_many(self, drawn, sender):
+        """All or nothing."""
+        entries = [self.entry(each) for each in drawn]
+        self.same(
+            lambda: self.ghost.redeem_many([known for _, known in entries], self.evm.now),
+            lambda: self.channels.redeemMany([given for given, _ in entries], sender=sender),
+        )
+
+    @rule(payer=payers, operator=operators)
+    def start_close(self, payer, operator):
+        """A payer begins to leave."""
+        self.same(
+            lambda: self.ghost.start_close(payer, operator, self.evm.now),
+            lambda: self.channels.startClose(operator, sender=payer),
+        )
+
+    @rule(payer=payers, operator=operators)
+    def cancel_close(self, payer, operator):
+        """A payer stays."""
+        self.same(
+            lambda: self.ghost.cancel_close(payer, operator),
+            lambda: self.channels.cancelClose(operator, sender=payer),
+        )
+
+    @rule(payer=payers, operator=operators)
+    def finish_close(self, payer, operator):
+        """A payer leaves with the rest."""
+        self.same(
+            lambda: self.ghost.finish_close(payer, operator, self.evm.now),
+            lambda: self.channels.finishClose(operator, sender=payer),
+        )
+
+    @rule(person=st.sampled_from(ALL), to=st.sampled_from(ALL))
+    def withdraw(self, person, to):
+        """Somebody fetches its credit."""
+        self.same(
+            lambda: self.ghost.withdraw(person, to),
+            lambda: self.channels.withdrawCredit(to, sender=person),
+        )
+
+    @rule(model=models, to=owners)
+    def sell(self, model, to):
+        """A model changes hands."""
+        self.models.transferFrom(self.ghost.owner[model], to, model, sender=self.ghost.owner[model])
+        self.ghost.owner[model] = to
+
+    @rule(payer=payers, amount=st.integers(1, 10))
+    def donate(self, payer, amount):
+        """Somebody sends tokens for nothing."""
+        try:
+            self.ghost.give(payer, amount)
+        except Refused:
+            return
+        self.opg.transfer(self.channels, amount, sender=payer)
+
+    @rule(seconds=st.sampled_from([1, CLOSE_SECONDS // 2, CLOSE_SECONDS - 1, CLOSE_SECONDS]))
+    def sleep(self, seconds):
+        """Time passes."""
+        self.evm.sleep(seconds)
+
+    @invariant()
+    def books_are_equal(self):
+        """Everybody has in the contracts what the ghost says, to the wei."""
+        ghost, channels = self.ghost, self.channels
+        for person in ALL:
+            assert self.opg.balanceOf(person) == ghost.balance[person]
+            assert channels.creditOf(person) == ghost.credit[person]
+        for payer in PAYERS:
+            for operator in OPERATORS:
+                pair = payer, operator
+                assert channels.channel(*pair) == (ghost.deposit[pair], ghost.closable_at.get(pair, 0))
+                assert all(channels.redeemed(*pair, m) == ghost.redeemed[*pair, m] for m in OWNER_BPS)
+            assert all(channels.keyUntil(payer, key) == ghost.key_until[payer, key] for key in KEYS)
+
+    @invariant()
+    def everything_owed_is_there(self):
+        """Σ deposits + Σ credits ≤ balance, and what is more was donated."""
+        deposits = sum(self.channels.channel(p, o).deposited for p in PAYERS for o in OPERATORS)
+        owed = deposits + self.channels.totalCredit()
+        assert self.channels.totalCredit() == sum(self.channels.creditOf(person) for person in ALL)
+        assert self.opg.balanceOf(self.channels) == owed + self.ghost.donated
+
+
+TestBooks = Books.TestCase

@@ -1,0 +1,484 @@
+"""Inference against plain books in Python: requests and answers, games, faults and time in any order. Every
+number that the contracts show is the books', every request ends paid or refunded, and nothing is final and
+disputable at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tests.evm import Evm, account, reverts
+from tests.market import (
+    BURN_BPS,
+    MAX_RESPONSE_SECONDS,
+    MIN_RESPONSE_SECONDS,
+    MIN_STAKE,
+    NO_EVIDENCE,
+    NOBODY,
+    OPG,
+    OUTPUT,
+    OWNER_FEE_BPS,
+    PRICE,
+    PROTOCOL_FEE_BPS,
+    STAKE,
+    THAWING_SECONDS,
+    WINDOW_SECONDS,
+    Market,
+    bundle,
+)
+
+ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
+USERS = (ALICE, DAVE)
+PEOPLE = (ALICE, BOB, CHARLIE, DAVE, ERIN)
+OPEN = (1).to_bytes(32, "big")
+COLLATERAL = 2_500 * OPG  # so that four requests use up what bob has at first
+PENALTY = 700 * OPG
+CALLBACK_GAS = 150_000
+
+users = st.sampled_from(USERS)
+extras = st.one_of(st.integers(-1, 12), st.integers(0, 10 * PRICE))
+patience = st.sampled_from([MIN_RESPONSE_SECONDS, 600, MAX_RESPONSE_SECONDS])
+callbacks = st.integers(0, 4)
+outputs = st.lists(
+    st.binary(min_size=4, max_size=8).map(lambda b: b[: len(b) // 4 * 4]), min_size=1, max_size=2
+)
+
+
+@dataclass
+class Asked:
+    """A request and how far it is: "open", "answered" or "ended"."""
+
+    terms: Any
+    user: Any
+    state: str = "open"
+    answer: bytes = b""
+    outputs: tuple = ()
+
+
+@dataclass
+class Given:
+    """An answer that appeared on chain, or in a game."""
+
+    answer: dict
+    committed_at: int = 0
+    batch: int = 0
+    recorded_at: int = 0
+    games: int = 0
+    refuted: bool = False
+
+    @property
+    def until(self) -> int:
+        """By the best evidence that is left when there is no signature."""
+        since = self.recorded_at or max(self.answer["issuedAt"], self.committed_at)
+        return since + WINDOW_SECONDS
+
+    def final(self, now: int) -> bool:
+        return bool(self.recorded_at) and not self.refuted and not self.games and now > self.until
+
+
+class InferenceBooks(RuleBasedStateMachine):
+    """bob serves, alice and dave ask, anyone contests."""
+
+    market: Market | None = None
+    receivers: tuple = ()
+
+    def __init__(self):
+        super().__init__()
+        cls = type(self)
+        if cls.market is None:
+            cls.market = Market(Evm(), collateral=COLLATERAL)
+            deploy = cls.market.evm.deploy
+            names = (("RecordingReceiver",), ("RevertingReceiver",), ("GasBomb",), ("ReturnBomb", True))
+            cls.receivers = (NOBODY, *(deploy(*each).address for each in names))
+        self.mark = cls.market.evm.snapshot()
+        self.evm, self.inference, self.staking, self.token = (
+            cls.market.evm, cls.market.inference, cls.market.staking, cls.market.token,
+        )  # fmt: skip
+        self.asked: dict[bytes, Asked] = {}
+        self.given: dict[bytes, Given] = {}
+        self.purse = {who: self.token.balanceOf(who) for who in PEOPLE}
+        self.credit = dict.fromkeys(PEOPLE, 0)  # in Inference
+        self.bounty = dict.fromkeys(PEOPLE, 0)  # in Staking
+        self.active, self.thawing, self.locked = STAKE, 0, 0
+        self.thaw: tuple[int, int] | None = None  # id, until: one at a time, so the pool is its worth
+        self.owner = CHARLIE
+        self.price: int | None = PRICE
+        self.evidence: dict[int, tuple] = {}  # by batch
+        self.salt = 0
+
+    # -- helpers --------------------------------------------------------------
+
+    @property
+    def free(self) -> int:
+        return max(self.active - self.locked, 0)
+
+    @property
+    def live(self) -> bool:
+        return self.active >= MIN_STAKE
+
+    def slashed(self, amount: int, beneficiary: Any) -> int:
+        """What a slash takes, entered into the books."""
+        total = self.active + self.thawing
+        taken = min(amount, total)
+        from_thawing = taken * self.thawing // total if total else 0
+        self.active -= taken - from_thawing
+        self.thawing -= from_thawing
+        self.bounty[beneficiary] += taken + -taken * BURN_BPS // 10_000
+        return taken
+
+    def some(self, data: Any, state: str) -> tuple[bytes, Asked]:
+        return data.draw(st.sampled_from([(i, r) for i, r in self.asked.items() if r.state == state]))
+
+    def any_in(self, *states: str) -> bool:
+        return any(each.state in states for each in self.asked.values())
+
+    def end(self, each: Asked) -> None:
+        each.state = "ended"
+        self.locked -= COLLATERAL
+
+    # -- requests -------------------------------------------------------------
+
+    @rule(price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
+    def offer(self, price):
+        """A new price, or none; requests that were made keep theirs."""
+        self.inference.offer(self.market.version, 2**96 - 1 if price is None else price, sender=BOB)
+        self.price = price
+
+    @rule(user=users, extra=extras, seconds=patience, callback=callbacks)
+    def ask(self, user, extra, seconds, callback):
+        """Refused for each reason there is, or taken with fee and collateral."""
+        fee = max((self.price or 0) + extra, 0)
+        ask = {
+            "sender": user, "fee": fee, "deadline": self.evm.now + seconds,
+            "callback": self.receivers[callback], "callback_gas": CALLBACK_GAS,
+        }  # fmt: skip
+        if self.price is None:
+            problem = "NotOffered"
+        elif fee < self.price:
+            problem = "FeeTooLow"
+        elif not self.live:
+            problem = "OperatorNotLive"
+        elif self.free < COLLATERAL:
+            problem = "NotEnoughStake"
+        else:
+            event = self.market.ask_receipt(**ask).event("Requested")
+            assert event.requestId not in self.asked
+            self.asked[event.requestId] = Asked(event.request, user)
+            self.purse[user] -= fee
+            self.locked += COLLATERAL
+            return
+        with reverts(problem):
+            self.market.ask(**ask)
+
+    @precondition(lambda self: self.any_in("open"))
+    @rule(data=st.data(), words=outputs)
+    def fulfil(self, data, words):
+        """In time, by the operator's key alone."""
+        self.answer(*self.some(data, "open"), words)
+
+    @precondition(lambda self: self.price is not None and self.live and self.free >= COLLATERAL)
+    @rule(user=users, extra=st.integers(0, 5 * PRICE), seconds=patience, callback=callbacks, words=outputs)
+    def ask_and_fulfil(self, user, extra, seconds, callback, words):
+        """The usual way."""
+        known = set(self.asked)
+        self.ask(user, extra, seconds, callback)
+        (request_id,) = set(self.asked) - known
+        self.answer(request_id, self.asked[request_id], words)
+
+    def answer(self, request_id: bytes, each: Asked, words: list[bytes]) -> None:
+        with reverts("NotTheOperator" if self.evm.now <= each.terms.deadline else "DeadlinePassed"):
+            self.inference.fulfil(each.terms, words, sender=DAVE)
+        if self.evm.now > each.terms.deadline:
+            return
+        digest = self.inference.fulfil(each.terms, words, sender=FRANK).value
+        answer = self.market.answer(request=request_id, output=bundle(words))
+        assert digest == self.market.digest(answer)
+        each.state, each.answer, each.outputs = "answered", digest, tuple(words)
+        self.given[digest] = Given(answer, recorded_at=self.evm.now)
+
+    @precondition(lambda self: self.any_in("answered"))
+    @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
+    def finalise(self, data, caller):
+        """When, and only when, the answer is final."""
+        _, each = self.some(data, "answered")
+        if not self.given[each.answer].final(self.evm.now):
+            with reverts("NotFinal", each.answer):
+                self.inference.finalise(each.terms, each.outputs, sender=caller)
+            return
+        with reverts("WrongOutputs"):
+            self.inference.finalise(each.terms, (*each.outputs, OUTPUT), sender=caller)
+        event = self.inference.finalise(each.terms, each.outputs, sender=caller).event("Finalised")
+        assert event.callbackSucceeded == (each.terms.callback == self.receivers[1])
+        fee = each.terms.fee
+        protocol, owner = fee * PROTOCOL_FEE_BPS // 10_000, fee * OWNER_FEE_BPS // 10_000
+        self.credit[ERIN] += protocol
+        self.credit[self.owner] += owner
+        self.credit[BOB] += fee - protocol - owner
+        self.end(each)
+
+    @precondition(lambda self: self.any_in("open"))
+    @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
+    def expire(self, data, caller):
+        """After the deadline, by anyone."""
+        _, each = self.some(data, "open")
+        if self.evm.now <= each.terms.deadline:
+            with reverts("DeadlineNotPassed", each.terms.deadline):
+                self.inference.expire(each.terms, sender=caller)
+            return
+        taken = self.inference.expire(each.terms, sender=caller).event("Expired").slashed
+        self.credit[each.user] += each.terms.fee
+        self.end(each)
+        assert taken == self.slashed(COLLATERAL, each.user)
+
+    @precondition(lambda self: self.any_in("answered"))
+    @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
+    def refund(self, data, caller):
+        """When the answer is refuted, by anyone."""
+        _, each = self.some(data, "answered")
+        if not self.given[each.answer].refuted:
+            with reverts("NotRefuted", each.answer):
+                self.inference.refund(each.terms, sender=caller)
+            return
+        self.inference.refund(each.terms, sender=caller)
+        self.credit[each.user] += each.terms.fee
+        self.end(each)
+
+    @precondition(lambda self: self.any_in("ended"))
+    @rule(data=st.data())
+    def once_more(self, data):
+        """What ended stays ended."""
+        _, each = self.some(data, "ended")
+        for call in (self.inference.expire, self.inference.refund):
+            with reverts("WrongRequestState"):
+                call(each.terms, sender=each.user)
+        for call in (self.inference.finalise, self.inference.fulfil):
+            with reverts("WrongRequestState"):
+                call(each.terms, each.outputs or [OUTPUT], sender=FRANK)
+
+    # -- answers from off chain -------------------------------------------------
+
+    @rule(ahead=st.sampled_from([0, 0, 0, 100]))
+    def commit(self, ahead):
+        """One answer in a batch of three; perhaps issued a little later than it is committed."""
+        self.salt += 1
+        batch = [
+            self.market.answer(
+                request=bytes([i]) * 31 + bytes([self.salt % 256]), issuedAt=self.evm.now + ahead
+            )
+            for i in range(3)
+        ]
+        if not self.live:
+            with reverts("OperatorNotLive", BOB):
+                self.market.committed(batch, 1)
+            return
+        evidence = self.market.committed(batch, 1)
+        given = self.given.setdefault(self.market.digest(batch[1]), Given(batch[1]))
+        given.committed_at, given.batch = self.evm.now, evidence[2]
+        self.evidence[given.batch] = evidence
+
+    @precondition(lambda self: any(each.batch for each in self.given.values()))
+    @rule(data=st.data())
+    def surface(self, data):
+        """Once, in its window, while the operator is live and nobody has refuted it."""
+        digest, each = data.draw(st.sampled_from([(d, g) for d, g in self.given.items() if g.batch]))
+        if each.recorded_at:
+            problem = "AlreadyRecorded"
+        elif each.refuted:
+            problem = "AnswerRefuted"
+        elif each.answer["issuedAt"] > self.evm.now:
+            problem = "IssuedInTheFuture"
+        elif self.evm.now > each.until:
+            problem = "WindowOver"
+        elif not self.live:
+            problem = "OperatorNotLive"
+        else:
+            assert self.market.surface(each.answer, self.evidence[each.batch]) == digest
+            each.recorded_at = self.evm.now
+            return
+        with reverts(problem):
+            self.market.surface(each.answer, self.evidence[each.batch])
+
+    # -- games ----------------------------------------------------------------
+
+    @precondition(lambda self: self.given)
+    @rule(data=st.data())
+    def contest(self, data):
+        """As `Disputes` opens a game: until the last second in which the answer is disputable."""
+        digest, each = data.draw(st.sampled_from(list(self.given.items())))
+        if each.refuted:
+            with reverts("AnswerRefuted", digest):
+                self.inference.contest(digest, sender=DAVE)
+        elif each.recorded_at and self.evm.now > each.until:
+            with reverts("WindowOver", each.until):
+                self.inference.contest(digest, sender=DAVE)
+        else:
+            self.inference.contest(digest, sender=DAVE)
+            each.games += 1
+
+    @precondition(lambda self: self.given)
+    @rule(data=st.data(), wrong=st.booleans())
+    def end_game(self, data, wrong):
+        """As `Disputes` ends one; who proves the answer wrong first has the operator slashed."""
+        digest, each = data.draw(st.sampled_from(list(self.given.items())))
+        if not each.games:
+            with reverts("NotContested", digest):
+                (self.inference.refute if wrong else self.inference.release)(digest, sender=DAVE)
+            return
+        self.decide(digest, each, wrong)
+
+    @precondition(lambda self: any(each.recorded_at and not each.refuted for each in self.given.values()))
+    @rule(data=st.data(), wrong=st.booleans())
+    def whole_game(self, data, wrong):
+        """Opened and ended, when it may be."""
+        choices = [(d, g) for d, g in self.given.items() if g.recorded_at and not g.refuted]
+        digest, each = data.draw(st.sampled_from(choices))
+        if self.evm.now <= each.until:
+            self.inference.contest(digest, sender=DAVE)
+            each.games += 1
+            self.decide(digest, each, wrong)
+
+    def decide(self, digest: bytes, each: Given, wrong: bool) -> None:
+        (self.inference.refute if wrong else self.inference.release)(digest, sender=DAVE)
+        each.games -= 1
+        if wrong and not each.refuted:
+            each.refuted = True
+            taken = self.staking.slash(BOB, PENALTY, DAVE, sender=DAVE).value.slashed
+            assert taken == self.slashed(PENALTY, DAVE)
+
+    # -- stake, money, time ---------------------------------------------------
+
+    @rule(amount=st.sampled_from([1, COLLATERAL, 3 * MIN_STAKE]))
+    def stake(self, amount):
+        """More."""
+        self.staking.stake(amount, sender=BOB)
+        self.active += amount
+        self.purse[BOB] -= amount
+
+    @precondition(lambda self: self.thaw is None and self.free)
+    @rule(part=st.sampled_from([1, 3, 10]))
+    def start_thaw(self, part):
+        """All or a part of what no request holds."""
+        amount = -(-self.free // part)
+        with reverts("StakeLocked", self.free, self.free + 1):
+            self.staking.startThaw(self.free + 1, sender=BOB)
+        self.thaw = (self.staking.startThaw(amount, sender=BOB).value, self.evm.now + THAWING_SECONDS)
+        self.active -= amount
+        self.thawing += amount
+
+    @precondition(lambda self: self.thaw is not None)
+    @rule()
+    def finish_thaw(self):
+        """Nothing but what the slashes left."""
+        thaw_id, until = self.thaw
+        if self.evm.now < until:
+            with reverts("ThawingNotOver", until):
+                self.staking.finishThaw(thaw_id, sender=BOB)
+            return
+        assert self.staking.finishThaw(thaw_id, sender=BOB).value == self.thawing
+        self.purse[BOB] += self.thawing
+        self.thawing, self.thaw = 0, None
+
+    @rule(amount=st.sampled_from([1, COLLATERAL - 1, PENALTY]))
+    def another_fault(self, amount):
+        """Something else that the operator did wrong."""
+        assert self.staking.slash(BOB, amount, ERIN, sender=DAVE).value.slashed == self.slashed(amount, ERIN)
+
+    @rule()
+    def a_window_passes(self):
+        """What nobody contests is final."""
+        self.evm.sleep(WINDOW_SECONDS + 1)
+
+    @rule()
+    def sell_the_model(self):
+        """Who owns it when a request ends has the share."""
+        buyer = DAVE if self.owner == CHARLIE else CHARLIE
+        self.market.models.transferFrom(self.owner, buyer, self.market.model, sender=self.owner)
+        self.owner = buyer
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def fetch(self, who):
+        """Both credits."""
+        for contract, credits in ((self.inference, self.credit), (self.staking, self.bounty)):
+            if credits[who]:
+                assert contract.withdrawCredit(who, sender=who).value == credits[who]
+                self.purse[who] += credits[who]
+                credits[who] = 0
+
+    @rule(
+        seconds=st.sampled_from(
+            [0, 1, MIN_RESPONSE_SECONDS, 601, WINDOW_SECONDS, WINDOW_SECONDS + 1, THAWING_SECONDS]
+        )
+    )
+    def time_passes(self, seconds):
+        """Nothing happens by itself."""
+        self.evm.sleep(seconds)
+
+    # -- what always holds ----------------------------------------------------
+
+    @invariant()
+    def the_money_is_where_the_books_say(self):
+        """To the wei: escrowed fees and credits here, stake and bounties there."""
+        escrowed = sum(each.terms.fee for each in self.asked.values() if each.state != "ended")
+        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values())
+        assert self.token.balanceOf(self.staking) == self.active + self.thawing + sum(self.bounty.values())
+        for who in PEOPLE:
+            assert self.inference.creditOf(who) == self.credit[who]
+            assert self.staking.creditOf(who) == self.bounty[who]
+            assert self.token.balanceOf(who) == self.purse[who]
+
+    @invariant()
+    def the_stake_is_what_the_books_say(self):
+        """One collateral for each request that has not ended."""
+        pending = sum(each.state != "ended" for each in self.asked.values())
+        assert self.locked == pending * COLLATERAL
+        assert self.staking.stakeOf(BOB) == (self.active, self.thawing, self.locked)
+        assert self.staking.lockedBy(BOB, self.inference) == self.locked
+
+    @invariant()
+    def requests_are_where_the_books_say(self):
+        """Open, answered by this answer, or gone."""
+        for request_id, each in self.asked.items():
+            expected = {"open": OPEN, "answered": each.answer, "ended": bytes(32)}[each.state]
+            assert self.inference.requestState(request_id) == expected
+
+    @invariant()
+    def answers_are_where_the_books_say(self):
+        """And none is final while somebody could contest it, or a game runs."""
+        now = self.evm.now
+        for digest, each in self.given.items():
+            assert self.inference.answerState(digest) == (each.recorded_at, each.games, each.refuted)
+            assert self.inference.isFinal(digest) == each.final(now)
+            if each.answer["issuedAt"] > now:
+                continue
+            evidence = NO_EVIDENCE if each.recorded_at else self.evidence[each.batch]
+            assert self.inference.liability(each.answer, evidence) == (digest, each.until)
+            assert not (each.final(now) and now <= each.until)
+
+    def teardown(self):
+        """Row 15: every request ends without its user and its operator, and all that is owed is fetched."""
+        try:
+            for digest, each in self.given.items():
+                for _ in range(each.games):
+                    self.inference.release(digest, sender=DAVE)
+            self.evm.sleep(MAX_RESPONSE_SECONDS + WINDOW_SECONDS + 1)
+            for each in self.asked.values():
+                if each.state == "open":
+                    self.inference.expire(each.terms, sender=ERIN)
+                elif each.state == "answered" and self.given[each.answer].refuted:
+                    self.inference.refund(each.terms, sender=ERIN)
+                elif each.state == "answered":
+                    self.inference.finalise(each.terms, each.outputs, sender=ERIN)
+            for who in PEOPLE:
+                for contract in (self.inference, self.staking):
+                    if contract.creditOf(who):
+                        contract.withdrawCredit(who, sender=who)
+            assert self.token.balanceOf(self.inference) == 0
+            assert self.staking.stakeOf(BOB).locked == 0
+        finally:
+            self.evm.revert(self.mark)
+
+
+TestBooks = InferenceBooks.TestCase

@@ -1,0 +1,59 @@
+"""What moves cost, as a real node's receipts have it. Every contract and account has been used before."""
+
+import pytest
+
+from opg.game import ChallengerMind, OperatorMind
+from tests.evm import TX_GAS_CAP
+from tests.game_world import GameWorld, chain, digits
+from tests.liars import corrupted
+
+
+@pytest.fixture
+def world(anvil_evm):
+    """The digits model, after one game of alice's against another answer of bob's."""
+    world = GameWorld(anvil_evm, digits())
+    lie = corrupted(world.honest, 0, 0)
+    world.open(world.answer(lie, request=b"\1" * 32)).time_out()
+    return world
+
+
+def test_a_liar_who_does_not_answer(world, gas_snapshot):
+    """The budget for open and claim together is 250,000."""
+    match = world.against(corrupted(world.honest, 0, 0))
+    match.time_out()
+    gas = dict(match.gas)
+    gas_snapshot("Disputes.open", gas["open"])
+    gas_snapshot("Disputes.claimTimeout", gas["claimTimeout"])
+    assert gas["open"] + gas["claimTimeout"] <= 250_000
+
+
+def test_every_move_of_a_game(world, gas_snapshot):
+    """The budget for all moves of both sides is 5,000,000."""
+    lie = corrupted(world.honest, 0, 0)
+    match = world.against(lie)
+    match.play(OperatorMind(lie), ChallengerMind(world.honest))
+    for verb, gas in match.gas[1:]:
+        gas_snapshot(f"Disputes.{verb}", gas)
+    assert match.won_by_challenger
+    assert sum(gas for _, gas in match.gas) <= 5_000_000
+
+
+def test_a_moot_game(world, gas_snapshot):
+    lie = corrupted(world.honest, 0, 0)
+    match = world.against(lie)
+    other = world.open(match.answer, by=world.dave)
+    match.time_out()
+    gas_snapshot("Disputes.closeMoot", other.close_moot())
+
+
+def test_the_widest_levels(anvil_evm, gas_snapshot):
+    """256 operations and 256 chunks: one level each, and the most that a level can have."""
+    world = GameWorld(anvil_evm, chain(op_count=256, words=16_384, later=1))
+    lie = corrupted(world.honest, 0, 9_999)
+    match = world.against(lie)
+    match.play(OperatorMind(lie), ChallengerMind(world.honest))
+    gas = dict(match.gas)
+    gas_snapshot("Disputes.revealTrace (256 ops)", gas["revealTrace"])
+    gas_snapshot("Disputes.revealNodes (256 chunks)", gas["revealNodes"])
+    gas_snapshot("Disputes.pick (256 chunks)", gas["pick"])
+    assert max(gas.values()) < TX_GAS_CAP

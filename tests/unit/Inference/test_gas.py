@@ -1,0 +1,73 @@
+"""Whole transactions on a real node, of the digits payload: 64 words in and 10 out, a second use."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.market import INPUT, OPG, OUTPUT, PRICE, Market
+
+CID = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
+
+
+@pytest.fixture
+def market(anvil_evm) -> Market:
+    """On a real node."""
+    return Market(anvil_evm)
+
+
+def test_a_request_and_its_callback(market, gas_snapshot):
+    """Asked, answered, paid and delivered: 300,000 gas at most, all transactions together."""
+    receiver = market.evm.deploy("FrugalReceiver")
+    for _ in range(2):
+        asked = market.ask_receipt(callback=receiver, callback_gas=60_000)
+        req = asked.event("Requested").request
+        answered = market.inference.fulfil(req, [OUTPUT], sender=market.frank)
+        market.after_window()
+        paid = market.inference.finalise(req, [OUTPUT], sender=market.alice)
+        assert paid.event("Finalised").callbackSucceeded
+    assert asked.gas_used + answered.gas_used + paid.gas_used <= 300_000
+    gas_snapshot("Inference.request", asked)
+    gas_snapshot("Inference.fulfil", answered)
+    gas_snapshot("Inference.finalise with a callback", paid)
+
+
+def test_an_example_of_a_consumer(market, gas_snapshot):
+    """The same from a contract that keeps every reading."""
+    reader = market.evm.deploy("DigitReader", market.token, market.inference, market.version, market.alice)
+    market.token.transfer(reader, 100 * OPG, sender=market.alice)
+    for _ in range(2):
+        asked = reader.ask(market.bob, INPUT, PRICE, market.evm.now + 600, sender=market.alice)
+        req = asked.event("Requested").request
+        market.inference.fulfil(req, [OUTPUT], sender=market.frank)
+        market.after_window()
+        paid = market.inference.finalise(req, [OUTPUT], sender=market.alice)
+        assert paid.event("Finalised").callbackSucceeded
+    gas_snapshot("DigitReader.ask", asked)
+    gas_snapshot("Inference.finalise to DigitReader", paid)
+
+
+def test_a_batch_of_a_thousand(market, gas_snapshot):
+    """At most 100 gas an answer."""
+    for _ in range(2):
+        receipt = market.inference.commit(market.bob, b"\1" * 32, 1000, CID, sender=market.frank)
+    assert receipt.gas_used <= 1000 * 100
+    gas_snapshot("Inference.commit", receipt)
+
+
+def test_an_answer_surfaced(market, gas_snapshot):
+    """With its data, once for everybody who relies on it."""
+    for salt in (b"\1", b"\2"):
+        answer = market.answer(request=salt * 32)
+        receipt = market.inference.surface(
+            answer, market.signed(answer), [INPUT], [OUTPUT], sender=market.dave
+        )
+    gas_snapshot("Inference.surface", receipt)
+
+
+def test_a_deadline_missed(market, gas_snapshot):
+    """The fee back, the collateral slashed."""
+    for _ in range(2):
+        req = market.ask()
+        market.evm.sleep(601)
+        receipt = market.inference.expire(req, sender=market.alice)
+    gas_snapshot("Inference.expire", receipt)

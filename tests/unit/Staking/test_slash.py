@@ -1,0 +1,142 @@
+"""Taking stake. It clamps, and what it takes is gone or credited."""
+
+import pytest
+
+from tests.evm import reverts
+from tests.market import BURN_BPS, MIN_STAKE, OPG, THAWING_SECONDS, Market, deploy_staking
+
+
+@pytest.fixture(autouse=True)
+def staked(staking, bob):
+    staking.stake(100 * OPG, sender=bob)
+
+
+def test_only_modules_slash(staking, bob, charlie):
+    with reverts("AccessControlUnauthorizedAccount", charlie, staking.SLASHER_ROLE()):
+        staking.slash(bob, 1, charlie, sender=charlie)
+
+
+def test_a_part_burns_and_the_rest_is_credited(staking, token, bob, charlie, dave):
+    supply = token.totalSupply()
+    event = staking.slash(bob, 30 * OPG, charlie, sender=dave).event("Slashed")
+    assert (event.fromActive, event.fromThawing, event.burned, event.bounty) == (
+        30 * OPG,
+        0,
+        15 * OPG,
+        15 * OPG,
+    )
+    assert token.totalSupply() == supply - 15 * OPG
+    assert staking.creditOf(charlie) == 15 * OPG
+    assert token.balanceOf(staking) == 85 * OPG
+
+
+def test_active_and_thawing_are_slashed_alike(staking, bob, dave):
+    """Row 4."""
+    staking.startThaw(40 * OPG, sender=bob)
+    staking.slash(bob, 50 * OPG, dave, sender=dave)
+    assert staking.stakeOf(bob) == (30 * OPG, 20 * OPG, 0)
+
+
+@pytest.mark.parametrize("amount", [100 * OPG, 100 * OPG + 1, 2**96, 2**256 - 1])
+def test_more_than_there_is_takes_all(staking, bob, dave, amount):
+    """Row 3: it clamps, never reverts."""
+    staking.startThaw(33 * OPG + 1, sender=bob)
+    assert staking.slash(bob, amount, dave, sender=dave).value.slashed == 100 * OPG
+    assert staking.stakeOf(bob) == (0, 0, 0)
+
+
+def test_a_withdrawal_in_front_does_not_make_it_revert(evm, staking, bob, dave):
+    """Row 3: one wei less than the penalty is all that is there."""
+    thaw = staking.startThaw(1, sender=bob).value
+    evm.sleep(THAWING_SECONDS)
+    staking.finishThaw(thaw, sender=bob)
+    assert staking.slash(bob, 100 * OPG, dave, sender=dave).value.slashed == 100 * OPG - 1
+
+
+def test_nothing_left_is_slashed_to_nothing(staking, token, bob, dave, frank):
+    """Row 3: nobody's stake, spent stake, and a penalty of zero."""
+    staking.slash(bob, 100 * OPG, dave, sender=dave)
+    supply = token.totalSupply()
+    for operator, amount in [(bob, OPG), (frank, OPG), (bob, 0)]:
+        assert staking.slash(operator, amount, dave, sender=dave).value == (0, 0)
+    assert token.totalSupply() == supply
+
+
+@pytest.mark.parametrize("thawing", [0, 1, 2, 50, 97, 100])
+def test_many_tiny_slashes_take_what_one_huge_takes(staking, bob, dave, charlie, thawing):
+    """Row 5: each takes its wei to the last, and burns at least its part."""
+    staking.startThaw(100 * OPG - 100, sender=bob)
+    staking.slash(bob, 100 * OPG - 100, dave, sender=dave)
+    left = sum(staking.stakeOf(bob)[:2])
+    if thawing and (free := staking.freeStake(bob)):
+        staking.startThaw(min(thawing, free), sender=bob)
+    burned = 0
+    for _ in range(left):
+        event = staking.slash(bob, 1, charlie, sender=dave).event("Slashed")
+        assert event.fromActive + event.fromThawing == 1
+        burned += event.burned
+    assert staking.stakeOf(bob) == (0, 0, 0)
+    assert burned == left
+
+
+@pytest.mark.parametrize("amount", [1, 2, 3, 19_999, 10**18 + 1])
+def test_the_burned_part_rounds_up(staking, bob, dave, amount):
+    """Row 6."""
+    event = staking.slash(bob, amount, dave, sender=dave).event("Slashed")
+    assert event.burned == -(-amount * BURN_BPS // 10_000)
+    assert event.burned + event.bounty == amount
+
+
+@pytest.mark.parametrize("burn_bps", [1_000, 9_000])
+def test_slashing_oneself_with_a_friend_never_pays(evm, token, bob, charlie, dave, burn_bps):
+    """Row 6: skipping the thawing costs at least a tenth, however it is cut."""
+    staking = deploy_staking(evm, token, burn_bps=burn_bps)
+    staking.grantRole(staking.SLASHER_ROLE(), dave, sender=evm.accounts[0])
+    staking.register(bob, "", sender=bob)
+    token.approve(staking, 2**256 - 1, sender=bob)
+    staking.stake(10_001, sender=bob)
+    got = sum(staking.slash(bob, amount, charlie, sender=dave).value.bounty for amount in (1, 9, 999, 8_992))
+    assert got <= 10_001 * (10_000 - burn_bps) // 10_000
+    assert staking.creditOf(charlie) == got
+
+
+def test_locks_protect_nothing(staking, bob, dave, erin):
+    staking.lock(bob, 100 * OPG, sender=erin)
+    assert staking.slash(bob, 60 * OPG, dave, sender=dave).value.slashed == 60 * OPG
+    assert staking.lockedBy(bob, erin) == 100 * OPG
+
+
+def test_slashing_one_operator_leaves_the_other_whole(staking, bob, charlie, dave):
+    staking.stake(5 * OPG, sender=charlie)
+    staking.slash(bob, 2**256 - 1, dave, sender=dave)
+    assert staking.stakeOf(charlie) == (5 * OPG, 0, 0)
+
+
+def test_a_slash_ends_liveness(staking, bob, dave):
+    staking.stake(MIN_STAKE - 100 * OPG, sender=bob)
+    assert staking.isLive(bob)
+    staking.slash(bob, 1, dave, sender=dave)
+    assert not staking.isLive(bob)
+
+
+def test_a_beneficiary_that_takes_no_part_blocks_nothing(staking, token, bob, dave):
+    """Row 15: the bounty waits as a credit, whoever it is for, and leaves wherever its owner says."""
+    staking.slash(bob, OPG, token, sender=dave)
+    staking.slash(bob, 20 * OPG, dave, sender=dave)
+    before = token.balanceOf(dave)
+    staking.withdrawCredit(dave, sender=dave)
+    assert token.balanceOf(dave) == before + 10 * OPG
+    with reverts("NothingToWithdraw", dave):
+        staking.withdrawCredit(dave, sender=dave)
+
+
+@pytest.mark.parametrize("thaws", [False, True], ids=["plain", "thawing"])
+def test_what_a_slash_costs(anvil_evm, gas_snapshot, thaws):
+    """A whole transaction, the second of its kind; with a thawing pool to slash as well, somewhat more."""
+    market = Market(anvil_evm)
+    if thaws:
+        market.staking.startThaw(1_000 * OPG, sender=market.bob)
+    for _ in range(2):
+        receipt = market.staking.slash(market.bob, 10 * OPG, market.alice, sender=market.dave)
+    assert receipt.gas_used <= (81_000 if thaws else 75_000)
+    gas_snapshot("Staking.slash" + (" while stake thaws" if thaws else ""), receipt)
