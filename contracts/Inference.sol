@@ -157,7 +157,8 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
             callbackGas: callbackGas,
             nonce: block.timestamp << NONCE_COUNT_BITS
         });
-        // Who asks exactly the same again in the same second makes another request. To count on costs nothing but then; a counter in storage would cost everybody.
+        // Who asks exactly the same again in the same second makes another request. Counting on costs nothing but then;
+        // a counter in storage would cost everybody.
         requestId = _hashRequest(req);
         while (requestState[requestId] != 0) {
             ++req.nonce;
@@ -176,6 +177,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         if (requestState[requestId] != OPEN) revert WrongRequestState(requestId);
         if (block.timestamp > req.deadline) revert DeadlinePassed(req.deadline);
         _checkActsFor(req.operator);
+        if (!staking.isLive(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
 
         Answer memory answer = _answerOf(requestId, req, outputs, uint64(block.timestamp));
         answerHash = _hashAnswer(answer);

@@ -66,9 +66,7 @@ def request(
     """Asks on chain, without a callback. Gives the request's id and its terms."""
     approve(sender, "Inference", fee)
     nobody = "0x" + "00" * 20
-    sent = sender.send(
-        "Inference", "request", version_id, operator, inputs, OPTIMISTIC, fee, deadline, nobody, 0
-    )
+    sent = sender.send("Inference", "request", version_id, operator, inputs, OPTIMISTIC, fee, deadline, nobody, 0)
     args = emitted(sender.chain, sent, "Inference", "Requested")[0]
     return bytes(args["requestId"]), Request.of(args["request"])
 

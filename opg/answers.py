@@ -13,7 +13,9 @@ from opg.errors import BadAnswer
 
 @dataclass(frozen=True)
 class SignedAnswer:
-    """An answer with all that proves it. `inputs` and `outputs` are packed big-endian words, one entry a tensor."""
+    """An answer with all that proves it. `inputs` and `outputs` are packed big-endian words, one entry a
+    tensor.
+    """
 
     answer: Answer
     digest: bytes
@@ -61,13 +63,9 @@ class SignedAnswer:
         try:
             return cls.from_json(json.loads(path.read_text()))
         except OSError as problem:
-            raise BadAnswer(
-                f"cannot read {path}: {problem.strerror}", "name a receipt that opg ask wrote"
-            ) from None
+            raise BadAnswer(f"cannot read {path}: {problem.strerror}", "name a receipt that opg ask wrote") from None
         except ValueError as problem:
-            raise BadAnswer(
-                f"{path} is not a receipt: {problem}", "name a receipt that opg ask wrote"
-            ) from None
+            raise BadAnswer(f"{path} is not a receipt: {problem}", "name a receipt that opg ask wrote") from None
 
     def save(self, path: Path) -> None:
         """Writes a receipt file."""

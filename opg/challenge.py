@@ -29,9 +29,7 @@ class Case:
 def is_right(version: LoadedVersion, answer: Answer, inputs: tuple[bytes, ...]) -> bool:
     """Executes again and compares. Raises `NothingToDispute` when these are not the answer's inputs."""
     if bundle(inputs) != answer.input:
-        raise NothingToDispute(
-            "the inputs at hand are not the answer's", "get the right ones from the operator"
-        )
+        raise NothingToDispute("the inputs at hand are not the answer's", "get the right ones from the operator")
     return bundle(version.execute(inputs)) == answer.output
 
 
@@ -113,4 +111,3 @@ class Challenge:
 
     def _refuted(self) -> bool:
         return bool(self.chain.read("Inference", "answerState", self.case.digest)[2])
-

@@ -1,4 +1,6 @@
-"""The command line. Thin: every command is a few calls of the library. Errors are one line and what to do next."""
+"""The command line. Thin: every command is a few calls of the library. Errors are one line and what to do
+next.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +58,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[
     Path | None,
-    typer.Option(
-        "--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."
-    ),
+    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
 ]
 Keystore = Annotated[
     Path | None,
-    typer.Option(
-        "--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."
-    ),
+    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
 ]
 Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
 VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
@@ -107,9 +105,7 @@ def amount(text: str) -> int:
     except InvalidOperation:
         raise BadInput(f"{text!r} is not an amount", "write it in OPG, like 12.5") from None
     if not value.is_finite() or value < 0 or value != value.to_integral_value():
-        raise BadInput(
-            f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals"
-        )
+        raise BadInput(f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals")
     return int(value)
 
 
@@ -253,11 +249,7 @@ def operator_status(who: Annotated[str, typer.Argument(help="Address.")], rpc: R
         ("active stake", shown(active)),
         ("locked", shown(locked)),
         ("thawing", shown(thawing)),
-        *(
-            (f"credit in {name}", shown(owed))
-            for name, owed in actions.credits_of(chain, who).items()
-            if owed
-        ),
+        *((f"credit in {name}", shown(owed)) for name, owed in actions.credits_of(chain, who).items() if owed),
     ]
     _table(who, rows)
 
@@ -301,9 +293,7 @@ def operator_offer(
 
     wei = actions.NO_LONGER_OFFERED if price == "none" else amount(price)
     sender_of(connect(rpc, manifest), keystore).send("Inference", "offer", version_id, wei)
-    out.print(
-        f"version {version_id}: " + ("no longer offered" if price == "none" else f"offered for {shown(wei)}")
-    )
+    out.print(f"version {version_id}: " + ("no longer offered" if price == "none" else f"offered for {shown(wei)}"))
 
 
 @operator_app.command("commit")
@@ -381,9 +371,7 @@ def model_publish(
 
 
 @model_app.command("check")
-def model_check(
-    model: Model, version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None
-) -> None:
+def model_check(model: Model, version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
     """Compiles the file again and compares it with the version on chain."""
     from opg.versions import load_version
 
@@ -415,7 +403,9 @@ def channel_open(
 def channel_close(
     operator: Operator, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
 ) -> None:
-    """Begins to take the deposit out; the same command again takes it, once the operator had time to redeem."""
+    """Begins to take the deposit out; the same command again takes it, once the operator had time to
+    redeem.
+    """
     sender = sender_of(connect(rpc, manifest), keystore)
     operator = address(operator)
     _, closable_at = sender.chain.read("Channels", "channel", sender.address, operator)
@@ -448,12 +438,8 @@ def channel_status(
 def ask(
     version_id: VersionId,
     operator: Operator,
-    inputs: Annotated[
-        Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")
-    ],
-    model: Annotated[
-        Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")
-    ] = None,
+    inputs: Annotated[Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")],
+    model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
     pay: Annotated[str, typer.Option(help="In OPG, by voucher; needs a channel.")] = "0",
     receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
     data: Data = HERE,
@@ -482,9 +468,7 @@ def ask(
     out.print(f"signed by {reply.signed.key}, kept in {kept}")
     if version is not None:
         if not client.check_locally(reply.signed, version):
-            raise OPGError(
-                "the answer is WRONG: other words come out here", f"dispute it: opg dispute {kept}"
-            )
+            raise OPGError("the answer is WRONG: other words come out here", f"dispute it: opg dispute {kept}")
         out.print("executed again here: the same words")
 
 
@@ -496,9 +480,9 @@ def node(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at.")] = 8800,
     price: Annotated[str, typer.Option(help="In OPG for one off-chain answer.")] = "0",
-    commit_every: Annotated[
-        int, typer.Option(help="Seconds between batches; 0: only `opg operator commit`.")
-    ] = (BATCH_SECONDS),
+    commit_every: Annotated[int, typer.Option(help="Seconds between batches; 0: only `opg operator commit`.")] = (
+        BATCH_SECONDS
+    ),
     poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
     data: Data = HERE,
@@ -507,40 +491,16 @@ def node(
     keystore: Keystore = None,
 ) -> None:
     """Serves versions, answers on-chain requests, and defends its answers. Uses the serving key."""
-    run_node(model, version_id, operator, host, port, price, commit_every, poll, confirmations, data, rpc, manifest,
-             keystore)  # fmt: skip
-
-
-def run_node(
-    model: list[Path],
-    version_id: list[int],
-    operator: str,
-    host: str,
-    port: int,
-    price: str,
-    commit_every: int,
-    poll: float,
-    confirmations: int,
-    data: Path,
-    rpc: str,
-    manifest: Path | None,
-    keystore: Path | None,
-    executor: Any = None,
-) -> None:
-    """`opg node`, with an executor of one's own."""
     from opg.chain import load_account
     from opg.node import Policy, launch, serve
 
     if len(model) != len(version_id):
-        raise BadInput(
-            f"{len(model)} files for {len(version_id)} versions", "give --model once for each --version-id"
-        )
+        raise BadInput(f"{len(model)} files for {len(version_id)} versions", "give --model once for each --version-id")
     chain = connect(rpc, manifest)
     _, endpoint = chain.read("Staking", "operatorInfo", address(operator))
     policy = Policy(amount(price), poll, commit_every, endpoint=endpoint, confirmations=confirmations)
     models = dict(zip(version_id, model, strict=True))
-    ready = launch(chain, load_account(keystore), address(operator), models, data, policy, executor)
-    serve(ready, host, port)
+    serve(launch(chain, load_account(keystore), address(operator), models, data, policy), host, port)
 
 
 @app.command()

@@ -20,9 +20,7 @@ from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachabl
 from opg.versions import LoadedVersion, Published, bundle
 from opg.vouchers import SignedVoucher, VoucherBook, make_voucher
 
-FRESH_SECONDS = (
-    120  # an answer issued longer ago is not accepted: backdating would shorten the operator's liability
-)
+FRESH_SECONDS = 120  # an answer issued longer ago is not accepted: backdating would shorten the operator's liability
 ASK_SECONDS = 600
 TIMEOUT_SECONDS = 120
 TRIES = 3
@@ -31,7 +29,9 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Reply:
-    """A checked answer. `tensors` describes the outputs: name, shape, dtype and, where they are few, values."""
+    """A checked answer. `tensors` describes the outputs: name, shape, dtype and, where they are few,
+    values.
+    """
 
     signed: SignedAnswer
     ask: Ask
@@ -81,8 +81,9 @@ class Client:
     ) -> Reply:
         """Asks for one answer and checks it completely; `pay` wei of OPG are paid by raising the voucher.
 
-        `tensors` are the inputs as packed words. Raises `BadAnswer` when any check fails; what the operator itself refuses
-        is `OperatorRefused`. A lost connection is tried again with the same request, which is answered and paid once.
+        `tensors` are the inputs as packed words. Raises `BadAnswer` when any check fails; what the operator
+        itself refuses is `OperatorRefused`. A lost connection is tried again with the same request, which
+        is answered and paid once.
         """
         endpoint = endpoint or self.endpoint(operator)
         nonce = secrets.randbits(52)
@@ -147,9 +148,7 @@ class Client:
         return make_voucher(self.chain, self.account, operator, version.model_id, paid + pay)
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._talk(
-            lambda: self._session.post(url, json=body, timeout=TIMEOUT_SECONDS, stream=True), url, TRIES
-        )
+        return self._talk(lambda: self._session.post(url, json=body, timeout=TIMEOUT_SECONDS, stream=True), url, TRIES)
 
     def _talk(self, send: Callable[[], requests.Response], url: str, tries: int = 1) -> dict[str, Any]:
         try:

@@ -1,6 +1,7 @@
 """What can go wrong outside of the arithmetic, named for the rule that was broken.
 
-Every error says in one line what happened, and in `advice` what to do next. The command line prints exactly that.
+Every error says in one line what happened, and in `advice` what to do next. The command line prints exactly
+that.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class NoKey(OPGError):
 
 
 class TransactionRefused(OPGError):
-    """A contract said no. `name` and `arguments` are its custom error, for example `ThawingNotOver` and `{"until": 5}`."""
+    """A contract said no. `name` and `arguments` are its custom error, for example `ThawingNotOver` and
+    `{"until": 5}`.
+    """
 
     def __init__(self, label: str, name: str, arguments: dict[str, Any] | None = None) -> None:
         self.label = label

@@ -30,9 +30,7 @@ def read_revealed(chain: Chain, game_id: bytes, start: int | None = None) -> Rev
 
 def play(sender: Sender, game_id: bytes, answer: Answer, move: Move) -> Sent:
     """Sends a move."""
-    return sender.send(
-        "Disputes", move.verb, *move.arguments(game_id, answer.abi()), label=f"Disputes.{move.verb}"
-    )
+    return sender.send("Disputes", move.verb, *move.arguments(game_id, answer.abi()), label=f"Disputes.{move.verb}")
 
 
 def claim_when_due(sender: Sender, game_id: bytes, answer: Answer) -> bool:

@@ -10,9 +10,7 @@ from typing import Any
 def say(what: str, **particulars: Any) -> None:
     """Writes a line to standard error."""
     shown = " ".join(f"{name}={_text(value)}" for name, value in particulars.items())
-    print(
-        f"{time.strftime('%H:%M:%S')}  {what}" + (f"  {shown}" if shown else ""), file=sys.stderr, flush=True
-    )
+    print(f"{time.strftime('%H:%M:%S')}  {what}" + (f"  {shown}" if shown else ""), file=sys.stderr, flush=True)
 
 
 def _text(value: Any) -> str:

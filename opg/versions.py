@@ -102,7 +102,8 @@ class LoadedVersion:
         return self.executor.trace(self.program, [unpack(words) for words in inputs])
 
     def parse_inputs(self, given: Any) -> tuple[bytes, ...]:
-        """Tensors from JSON: a list in order or an object by name, each nested numbers or `{"words": base64}`.
+        """Tensors from JSON: a list in order or an object by name, each nested numbers or `{"words":
+        base64}`.
 
         Raises `BadInput` for wrong counts, names, shapes, types and numbers, and for NaN and infinity.
         """
@@ -124,14 +125,10 @@ def read_published(chain: Chain, version_id: int) -> Published:
     """A version from the chain. Raises `TransactionRefused` (`NoSuchVersion`)."""
     v = chain.read("Models", "version", version_id)
     model_id, op_count, modes, program_root, _, _, artifact_hash, cid, bindings = v
-    return Published(
-        version_id, model_id, op_count, modes, bytes(program_root), bytes(artifact_hash), cid, bindings
-    )
+    return Published(version_id, model_id, op_count, modes, bytes(program_root), bytes(artifact_hash), cid, bindings)
 
 
-def load_version(
-    chain: Chain, version_id: int, path: Path, executor: Executor | None = None
-) -> LoadedVersion:
+def load_version(chain: Chain, version_id: int, path: Path, executor: Executor | None = None) -> LoadedVersion:
     """Compiles a model file and compares it with the version on chain.
 
     Raises `WrongModel` unless the file's SHA-256 and the program root are those that were published.
@@ -146,21 +143,21 @@ def load_version(
         )
     if compiled.program.root != published.program_root:
         raise WrongModel(
-            f"version {version_id} does not come from its file: it compiles to 0x{compiled.program.root.hex()},"
-            f" published was 0x{published.program_root.hex()}",
+            f"version {version_id} does not come from its file: that compiles to"
+            f" 0x{compiled.program.root.hex()}, published was 0x{published.program_root.hex()}",
             "don't use this version; whoever published it used another compiler or another program",
         )
     return LoadedVersion(published, compiled, executor)
 
 
 def compile_file(path: Path, bindings: str = "") -> Compiled:
-    """Compiles an ONNX file. Raises `ModelUnreadable` with the compiler's words: they name the node and the operator."""
+    """Compiles an ONNX file. Raises `ModelUnreadable` with the compiler's words: they name the node and the
+    operator.
+    """
     try:
         return compile_onnx(path, parse_bindings(bindings))
     except CompileError as problem:
-        raise ModelUnreadable(
-            f"{path}: {problem}", "change the model or its bindings, then compile again"
-        ) from None
+        raise ModelUnreadable(f"{path}: {problem}", "change the model or its bindings, then compile again") from None
 
 
 def bundle(tensors: tuple[bytes, ...]) -> bytes:
@@ -185,7 +182,8 @@ def parse_tensors(specs: Sequence[Spec], given: Any) -> tuple[bytes, ...]:
 def read_tensors(path: Path, version: LoadedVersion | None) -> tuple[bytes, ...]:
     """Input tensors from a file: JSON as in `parse_tensors`, or .npy for a model with one input.
 
-    Without a version nothing is known about shapes: .npy then keeps its type, and numbers in JSON count as float32.
+    Without a version nothing is known about shapes: .npy then keeps its type, and numbers in JSON count as
+    float32.
     """
     try:
         if path.suffix == ".npy":
@@ -228,9 +226,7 @@ def _from_base64(spec: Spec, value: dict[str, Any], takes: str) -> np.ndarray:
             'send {"words": base64 of big-endian words}',
         ) from None
     if words.size != math.prod(spec.shape):
-        raise BadInput(
-            f"input {spec.name!r} has {words.size} words", f"{takes}: {math.prod(spec.shape)} words"
-        )
+        raise BadInput(f"input {spec.name!r} has {words.size} words", f"{takes}: {math.prod(spec.shape)} words")
     return words
 
 

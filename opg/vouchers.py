@@ -1,4 +1,6 @@
-"""Cumulative vouchers: made by users, checked by operators before they work, redeemed later in one transaction."""
+"""Cumulative vouchers: made by users, checked by operators before they work, redeemed later in one
+transaction.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def make_voucher(
 
 
 class VoucherBook:
-    """What a payer has paid so far, by channel, in one JSON file. Losing it costs at most what the chain does not know yet."""
+    """What a payer has paid so far, by channel, in one JSON file. Losing it costs at most what the chain
+    does not know yet.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -88,21 +92,18 @@ class VoucherBook:
         return f"{chain.id}/{chain.deployment.address('Channels')}/{payer}/{operator}/{model_id}"
 
 
-def check_voucher(
-    chain: Chain, signed: SignedVoucher, operator: str, model_id: int, held: dict[int, int]
-) -> None:
-    """What an operator checks before it works. `held`: by model, the totals of this payer's vouchers that it holds already.
+def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: int, held: dict[int, int]) -> None:
+    """What an operator checks before it works. `held`: by model, the totals of this payer's vouchers that
+    it holds already.
 
-    Raises `PaymentRequired` unless the signature is good, the deposit covers everything that was signed and is not redeemed yet,
-    and there is time enough to redeem it.
+    Raises `PaymentRequired` unless the signature is good, the deposit covers everything that was signed and
+    is not redeemed yet, and there is time enough to redeem it.
     """
     voucher, now = signed.voucher, chain.now()
     if voucher.operator != operator:
         raise PaymentRequired(f"the voucher is for {voucher.operator}", f"sign one for {operator}")
     if voucher.model_id != model_id:
-        raise PaymentRequired(
-            f"the voucher is for model {voucher.model_id}", f"sign one for model {model_id}"
-        )
+        raise PaymentRequired(f"the voucher is for model {voucher.model_id}", f"sign one for model {model_id}")
     if voucher.deadline < now + MIN_LIFE_SECONDS:
         raise PaymentRequired("the voucher ends too soon", f"give it at least {MIN_LIFE_SECONDS} seconds")
     digest = voucher_digest(voucher, chain.id, chain.deployment.address("Channels"))

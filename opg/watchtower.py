@@ -1,6 +1,8 @@
-"""The watchtower: reads every answer that gets onto the chain, executes it again, and disputes what is wrong to the end.
+"""The watchtower: reads every answer that gets onto the chain, executes it again, and disputes what is
+wrong to the end.
 
-It withdraws nothing and decides nothing about money but the bond of a dispute. What it knows can be lost: it reads the chain again.
+It withdraws nothing and decides nothing about money but the bond of a dispute. What it knows can be lost:
+it reads the chain again.
 """
 
 from __future__ import annotations
@@ -60,7 +62,9 @@ class Watched:
 
 
 class Watchtower:
-    """Judges answers for all versions whose model file is among `models`, and disputes the wrong ones with `sender`'s bond."""
+    """Judges answers for all versions whose model file is among `models`, and disputes the wrong ones with
+    `sender`'s bond.
+    """
 
     def __init__(
         self, chain: Chain, sender: Sender, models: Iterable[Path], data: Path, confirmations: int = 0
@@ -199,9 +203,7 @@ class Watchtower:
     # ------------------------------------------------------------------ disputing
 
     def _cases(self) -> list[Case]:
-        rows = self._db.execute(
-            "select digest, answer, inputs, evidence from cases where running = 1"
-        ).fetchall()
+        rows = self._db.execute("select digest, answer, inputs, evidence from cases where running = 1").fetchall()
         return [
             Case(
                 bytes(digest),

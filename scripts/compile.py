@@ -1,6 +1,6 @@
 """Compiles the contracts with Brownie and checks that each fits on chain.
 
-    python -m scripts.compile
+python -m scripts.compile
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ MAX_CODE = 24_576  # EIP-170
 
 
 def main() -> int:
-    done = subprocess.run([Path(sys.executable).parent / "brownie", "compile"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "brownie", "compile"], cwd=ROOT, capture_output=True, text=True
+    )
     output = done.stdout + done.stderr
     if done.returncode or "CompilerError" in output or not (ROOT / "build" / "contracts").is_dir():
         print(output, file=sys.stderr)

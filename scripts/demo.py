@@ -1,10 +1,12 @@
-"""The whole story on a private chain: a model is published, asked and paid, and a host that lies about one bit is judged.
+"""The whole story on a private chain: a model is published, asked and paid, and a host that lies about one
+bit is judged.
 
     make demo
     make demo ARGS="--lie-at OP:ELEMENT"
 
-Real processes: an Ethereum node, two operators' nodes (one of them lies, see `scripts/liar.py`) and a watchtower. Everything they write
-goes to a temporary folder. The exit code is zero only if the books balance to the last wei.
+Real processes: an Ethereum node, two operators' nodes (one of them lies, see `scripts/liar.py`) and a
+watchtower. Everything they write goes to a temporary folder. The exit code is zero only if the books
+balance to the last wei.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 import requests
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from opg import actions
@@ -89,10 +92,8 @@ class Demo:
         self.manifest = self.folder / "manifest.json"
         self.chain.deployment.save(self.manifest)
         self.tell(
-            f"Anvil runs at {self.local.url}. {len(self.chain.deployment.addresses)} contracts are deployed and wired;"
-        )
-        self.tell(
-            "whoever deployed them has no rights left. All 1,000,000,000 OPG exist now, and never more."
+            f"Anvil runs at {self.local.url}. {len(self.chain.deployment.addresses)} contracts are deployed and "
+            "wired; whoever deployed them has no rights left. All 1,000,000,000 OPG exist now, and never more."
         )
         self.owner = self.stage.person()
         self.user = self.stage.person(opg=100)
@@ -116,20 +117,20 @@ class Demo:
         self.step("A model is published, and anyone can check it")
         self.version_id = self.stage.publish(self.owner, fee_bps=OWNER_FEE_BPS)
         self.tell(
-            f"{DIGITS.name} reads handwritten digits. Its owner holds it as a token and earns 10 % of every fee."
+            f"{DIGITS.name} reads handwritten digits. Its owner holds it as a token, and earns 10 % of every fee."
         )
         self.version = load_version(self.chain, self.version_id, DIGITS)
         program = self.version.program
-        self.tell(f"Compiled again from the ONNX file: {len(program.encoded)} operations, program root")
-        self.tell(f"0x{program.root.hex()}: the same as on chain.")
+        self.tell(
+            f"Compiled again from the ONNX file: {len(program.encoded)} operations, program root "
+            f"0x{program.root.hex()}: the same as on chain."
+        )
         self.before = self.holdings()
         self.prepare_lie()
 
     def serve(self) -> None:
         self.step("An operator serves it, a watchtower watches")
-        self.tell(
-            f"Two operators have staked {STAKE:,} OPG each. They lose {LOCAL.penalty // OPG} for a wrong answer."
-        )
+        self.tell(f"Two operators have staked {STAKE:,} OPG each. A wrong answer costs {LOCAL.penalty // OPG} of them.")
         self.start("node", self.key, "opg.cli", *self.node_options(self.operator, self.port, "node"),
                    "--price", "0.01", "--commit-every", "0")  # fmt: skip
         self.start("watchtower", self.tower.account, "opg.cli", "watch", "--model", str(DIGITS), "--poll", "0.2",
@@ -146,23 +147,21 @@ class Demo:
         read, began = [], time.monotonic()
         for number in range(QUESTIONS):
             tensors = self.tensors(number)
-            reply = client.ask(
-                self.version.published, self.operator.address, tensors, PRICE_OFF_CHAIN, endpoint
-            )
+            reply = client.ask(self.version.published, self.operator.address, tensors, PRICE_OFF_CHAIN, endpoint)
             read.append(best(reply.tensors[0]["values"][0]))
         seconds = (time.monotonic() - began) / QUESTIONS
         right = sum(digit == label for digit, label in zip(read, self.digits.labels[:QUESTIONS], strict=True))
         self.draw(0, read[0])
         self.tell(
-            f"{right} of {QUESTIONS} held-out pictures were read right, {seconds * 1000:.0f} ms each. Every answer is signed; the"
-        )
-        self.tell(
-            "client checked key, stake, time, and that the words received are the ones that were signed."
+            f"{right} of {QUESTIONS} held-out pictures were read right, {seconds * 1000:.0f} ms each. "
+            "Every answer is signed; the client checked key, stake, time, and that the words received are the "
+            "ones that were signed."
         )
         self.cli(self.key, "operator", "commit", "--operator", self.operator.address, *self.data("node"))
         self.wait_for("the watchtower", lambda: self.words_of("watchtower").count("right  ") >= QUESTIONS)
         self.tell(
-            f"The operator commits to all {QUESTIONS} with one hash on chain. The watchtower fetched and executed them again: right."
+            f"The operator commits to all {QUESTIONS} with one hash on chain. "
+            "The watchtower fetched them and executed them again: all are what the model says."
         )
         self.cli(self.key, "operator", "redeem", *self.data("node"))
         self.tell(f"One voucher is redeemed for all of them: {opg(QUESTIONS * PRICE_OFF_CHAIN)} OPG.")
@@ -176,26 +175,21 @@ class Demo:
         deadline = self.chain.now() + 300
         ask = reader.functions.ask(self.operator.address, self.tensors(READER)[0], PRICE_ON_CHAIN, deadline)
         request_id = bytes(
-            emitted(self.chain, self.user.transact(ask, "DigitReader.ask"), "Inference", "Requested")[0][
-                "requestId"
-            ]
+            emitted(self.chain, self.user.transact(ask, "DigitReader.ask"), "Inference", "Requested")[0]["requestId"]
         )
-        self.tell(
-            "DigitReader sends a picture and 1 OPG. The operator's collateral is locked behind the request."
-        )
+        self.tell("DigitReader sends a picture and 1 OPG. The operator's collateral is locked behind the request.")
         self.wait_for("the answer", lambda: self.state(request_id) > 2)
         self.wait_for("the watchtower", lambda: self.words_of("watchtower").count("right  ") > QUESTIONS)
         self.tell(
-            f"The node answered on chain. {LOCAL.window_seconds // 60} minutes pass in which anyone may dispute; nobody has a reason to."
+            f"The node answered on chain. {LOCAL.window_seconds // 60} minutes pass in which anyone may "
+            "dispute it; nobody has a reason to."
         )
         self.local.advance(LOCAL.window_seconds + 1)
         self.wait_for("the payment", lambda: self.state(request_id) == 0)
         status, digit = reader.functions.reading(request_id).call()
         self.draw(READER, digit)
         self.expect(status == 2 and digit == self.digits.labels[READER], "DigitReader read the digit")
-        self.tell(
-            f"The answer is final: the node collected the fee, and DigitReader was called back: it is a {digit}."
-        )
+        self.tell(f"The answer is final: the node collected its fee, and DigitReader was called back: it is a {digit}.")
         self.fees.append(PRICE_ON_CHAIN)
         table = Table("who", "earned", title="From all fees so far", title_justify="left")
         for name in ("model owner", "treasury", "operator"):
@@ -210,9 +204,9 @@ class Demo:
         bit = (self.claimed ^ self.right).bit_length() - 1
         kind = Kind(self.version.program.op(op).kind).name
         self.tell(
-            f"Its node computes everything right, but flips bit {bit} of element {element} of operation {op} ({kind}),"
+            f"Its node computes everything right, but flips bit {bit} of element {element} of operation {op} "
+            f"({kind}), and goes on from there. So its answer differs from the right one, though hardly:"
         )
-        self.tell("and goes on from there. So its answer differs from the right one, though hardly:")
         self.show_difference(right, wrong)
         self.start("liar", self.liar_key, "scripts.liar", *self.node_options(self.liar, self.liar_port),
                    "--lie-at", f"{op}:{element}")  # fmt: skip
@@ -247,9 +241,7 @@ class Demo:
         self.expect("ChallengerWon" in seen, "the liar lost")
         proven = seen["Proven"]
         place = (proven["opIndex"], proven["element"])
-        self.expect(
-            place == self.lie_at, f"the lie was found where it was told, at {self.lie_at}, not at {place}"
-        )
+        self.expect(place == self.lie_at, f"the lie was found where it was told, at {self.lie_at}, not at {place}")
         self.expect(
             (proven["claimed"], proven["right"]) == (self.claimed, self.right),
             "the two words are the two words",
@@ -262,9 +254,7 @@ class Demo:
             "TraceRevealed": lambda: (
                 f"liar        reveals its trace: one hash for each operation, {len(args['children'])} with padding"
             ),
-            "NodesRevealed": lambda: (
-                f"liar        reveals {len(args['children'])} nodes of the tensor's tree"
-            ),
+            "NodesRevealed": lambda: f"liar        reveals {len(args['children'])} nodes of the tensor's tree",
             "Picked": lambda: f"watchtower  picks node {args['index']}: it differs",
             "Blamed": lambda: f"watchtower  blames operation {args['opIndex']}, the first that differs",
             "ChunkRevealed": lambda: f"liar        reveals a chunk of it: {len(args['chunk']) // 4} words",
@@ -297,8 +287,7 @@ class Demo:
         live = self.chain.read("Staking", "isLive", self.liar.address)
         self.expect(active == STAKE * OPG - LOCAL.penalty, "the liar's stake is smaller by the penalty")
         self.tell(
-            f"The liar has {opg(active)} OPG of stake left"
-            + ("." if live else ", too little to be asked again.")
+            f"The liar has {opg(active)} OPG of stake left" + ("." if live else ", too little to be asked again.")
         )
         for name in list(self.processes):
             self.stop(name)
@@ -351,9 +340,7 @@ class Demo:
             column.justify = "right"
         for name in self.names:
             change = after[name] - self.before[name]
-            table.add_row(
-                name, opg(self.before[name]), opg(after[name]), f"{'+' if change > 0 else ''}{opg(change)}"
-            )
+            table.add_row(name, opg(self.before[name]), opg(after[name]), f"{'+' if change > 0 else ''}{opg(change)}")
         burned = SUPPLY - int(self.chain.read("OPG", "totalSupply"))
         table.add_row("burned", "0", opg(burned), f"+{opg(burned)}")
         console.print(table)
@@ -362,9 +349,7 @@ class Demo:
 
     def check_books(self, after: dict[str, int], burned: int) -> None:
         """Nothing came from nowhere, nothing went nowhere, and everybody got exactly what the rules say."""
-        self.expect(
-            sum(after.values()) + burned == SUPPLY, "all that is held and all that was burned is the supply"
-        )
+        self.expect(sum(after.values()) + burned == SUPPLY, "all that is held and all that was burned is the supply")
         for contract in CONTRACTS:
             held = self.stage.balance(self.chain.deployment.address(contract))
             self.expect(held == self.owed_by(contract), f"{contract} holds exactly what it owes")
@@ -378,19 +363,17 @@ class Demo:
         shares["operator"] = sum(self.fees) - shares["model owner"] - shares["treasury"]
         shares["user"] = -sum(self.fees)
         for name, change in shares.items():
-            self.expect(
-                after[name] - self.before[name] == change, f"the {name}'s OPG changed by {opg(change)}"
-            )
+            self.expect(after[name] - self.before[name] == change, f"the {name}'s OPG changed by {opg(change)}")
         self.expect(burned == LOCAL.penalty - shares["watchtower"], "what the liar lost is burned or bounty")
 
     def holdings(self) -> dict[str, int]:
-        """Wei of OPG by name: in the wallet, staked, deposited, owed. The contract DigitReader is the user's."""
+        """Wei of OPG by name: in the wallet, staked, deposited, owed. The contract DigitReader is the
+        user's.
+        """
         found = {}
         for name, at in self.names.items():
             active, thawing, _ = self.chain.read("Staking", "stakeOf", at)
-            found[name] = (
-                self.stage.balance(at) + active + thawing + sum(actions.credits_of(self.chain, at).values())
-            )
+            found[name] = self.stage.balance(at) + active + thawing + sum(actions.credits_of(self.chain, at).values())
         found["user"] += sum(
             self.chain.read("Channels", "channel", self.user.address, operator.address)[0]
             for operator in (self.operator, self.liar)
@@ -414,9 +397,7 @@ class Demo:
     @staticmethod
     def show_difference(right: Trace, wrong: Trace) -> None:
         table = Table("score of", "right", "", "signed", "")
-        for digit, (a, b) in enumerate(
-            zip(right.outputs[0].tolist(), wrong.outputs[0].tolist(), strict=True)
-        ):
+        for digit, (a, b) in enumerate(zip(right.outputs[0].tolist(), wrong.outputs[0].tolist(), strict=True)):
             if a != b:
                 table.add_row(str(digit), f"0x{a:08x}", as_float(a), f"0x{b:08x}", as_float(b))
         console.print(table)
@@ -429,7 +410,7 @@ class Demo:
 
     @staticmethod
     def tell(text: str) -> None:
-        console.print(f"   {text}", soft_wrap=True)
+        console.print(Padding(text, (0, 0, 0, 3)))
 
     @staticmethod
     def expect(holds: bool, what: str) -> None:
@@ -456,9 +437,7 @@ class Demo:
         """An element of the hidden layer whose lowest bit changes the answer."""
         for element in range(self.version.program.words_of(HIDDEN_OP)):
             try:
-                load_version(self.chain, self.version_id, DIGITS, LyingExecutor(HIDDEN_OP, element, 0)).trace(
-                    tensors
-                )
+                load_version(self.chain, self.version_id, DIGITS, LyingExecutor(HIDDEN_OP, element, 0)).trace(tensors)
                 return HIDDEN_OP, element
             except OPGError:
                 continue
@@ -599,9 +578,7 @@ def place(text: str) -> tuple[int, int]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description="A model is published, asked and paid; a host that lies is judged."
-    )
+    parser = argparse.ArgumentParser(description="A model is published, asked and paid; a host that lies is judged.")
     parser.add_argument("--lie-at", type=place, metavar="OP:ELEMENT", help="which word the liar gets wrong")
     given = parser.parse_args()
     began = time.monotonic()

@@ -1,12 +1,12 @@
 """Deploys and wires all contracts, writes the manifest, and leaves the deployer with nothing.
 
-    OPG_PRIVATE_KEY=… python -m scripts.deploy --rpc URL --holder ADDRESS --treasury ADDRESS [--admin ADDRESS] [--preset local]
+    OPG_PRIVATE_KEY=… python -m scripts.deploy --rpc URL --holder ADDRESS --treasury ADDRESS [--admin ADDRESS]
 
 1. OPG, Models, Staking, Inference, Channels, Referee, Disputes, in this order.
 2. SLASHER_ROLE for Disputes and Inference, LOCKER_ROLE for Inference, DISPUTER_ROLE for Disputes.
 3. The admin role goes to ADDRESS, or to nobody; the deployer renounces it. All of that is checked.
 
-The same as `opg deploy`. From Brownie: `deploy(BrownieDeployer(project, account), LOCAL, holder, treasury)`.
+The same as `opg deploy`. In Brownie: `deploy(BrownieDeployer(project, account), LOCAL, holder, treasury)`.
 """
 
 from __future__ import annotations

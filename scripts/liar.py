@@ -1,9 +1,10 @@
-"""A host that lies about one word, for the demo and the tests: the node of `opg.node` with another executor.
+"""A host that lies about one word, for the demo and the tests: the node of `opg.node` with another
+executor.
 
-It flips one bit of one element of one operation and computes on from there, so everything else in its trace is right: the best lie there
-is, because nothing but that one word contradicts anything.
+It flips one bit of one element of one operation and computes on from there, so everything else in its trace
+is right: the best lie there is, because nothing but that one word contradicts anything.
 
-    python -m scripts.liar --lie-at 2:5 --model … --version-id … --operator … --port … --data … --rpc … --manifest …
+    python -m scripts.liar --lie-at 2:5 --model … --version-id … --operator … --port … --data … …
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from opg.cli import run_node
+from opg.chain import load_account
+from opg.cli import connect
 from opg.errors import BadInput
 from opg.log import say
+from opg.node import Policy, launch, serve
 from opg.tensor import Program, Trace, trace
 from opg.tensor.executor import run_op
 
@@ -24,7 +27,9 @@ BITS = 32
 
 
 class LyingExecutor:
-    """Executes with one wrong word: bit `bit` of word `element` of op `op`, or the lowest bit that changes the outputs."""
+    """Executes with one wrong word: bit `bit` of word `element` of op `op`, or the lowest bit that changes
+    the outputs.
+    """
 
     def __init__(self, op: int, element: int, bit: int | None = None) -> None:
         self.op, self.element, self.bit = op, element, bit
@@ -37,12 +42,11 @@ class LyingExecutor:
     def trace(self, program: Program, inputs: Sequence[np.ndarray]) -> Trace:
         """A trace that is wrong in one word only, and everything that follows from it.
 
-        Raises `BadInput` when there is no such word, or when no bit of it changes the outputs: then it would be no lie.
+        Raises `BadInput` when there is no such word, or when no bit of it changes the outputs: then it
+        would be no lie.
         """
         if not 0 <= self.op < len(program.encoded):
-            raise BadInput(
-                f"there is no op {self.op}", f"the program has ops 0 to {len(program.encoded) - 1}"
-            )
+            raise BadInput(f"there is no op {self.op}", f"the program has ops 0 to {len(program.encoded) - 1}")
         if not 0 <= self.element < program.words_of(self.op):
             raise BadInput(
                 f"op {self.op} has no element {self.element}",
@@ -68,36 +72,29 @@ class LyingExecutor:
 
 
 def main() -> None:
-    """`opg node` with the lying executor; only the options that the demo needs."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """A node with the lying executor; the options are those of `opg node` that the demo needs."""
+    parser = argparse.ArgumentParser(description="A host that lies about one word.")
     parser.add_argument("--lie-at", required=True, metavar="OP:ELEMENT")
-    for name in ("model", "data", "manifest"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
     for name in ("rpc", "operator"):
         parser.add_argument(f"--{name}", required=True)
+    for name in ("manifest", "model", "data"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
     for name in ("version-id", "port"):
         parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--poll", type=float, default=0.2)
+    parser.add_argument("--poll", type=float, default=1.0)
     given = parser.parse_args()
-    op, element = (int(part) for part in given.lie_at.split(":"))
-    run_node(
-        [given.model],
-        [given.version_id],
+    op, element = map(int, given.lie_at.split(":"))
+    models = {given.version_id: given.model}
+    node = launch(
+        connect(given.rpc, given.manifest),
+        load_account(),
         given.operator,
-        "127.0.0.1",
-        given.port,
-        price="0",
-        commit_every=0,
-        poll=given.poll,
-        confirmations=0,
-        data=given.data,
-        rpc=given.rpc,
-        manifest=given.manifest,
-        keystore=None,
-        executor=LyingExecutor(op, element),
+        models,
+        given.data,
+        Policy(poll_seconds=given.poll),
+        LyingExecutor(op, element),
     )
+    serve(node, "127.0.0.1", given.port)
 
 
 if __name__ == "__main__":

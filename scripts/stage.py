@@ -1,4 +1,6 @@
-"""A small world on a private chain, for the demo and the tests: contracts, people with OPG, the digits model."""
+"""A small world on a private chain, for the demo and the tests: contracts, people with OPG, the digits
+model.
+"""
 
 from __future__ import annotations
 
@@ -71,9 +73,7 @@ class Stage:
 
     def publish(self, owner: Sender, name: str = "digits", fee_bps: int = 1_000) -> int:
         """Registers the digits model and publishes it; gives the version's number."""
-        return actions.publish(
-            owner, actions.register_model(owner, name, fee_bps), self.compiled, DIGITS.name
-        )
+        return actions.publish(owner, actions.register_model(owner, name, fee_bps), self.compiled, DIGITS.name)
 
     def operator(self, stake: int, key: LocalAccount, endpoint: str, opg: int | None = None) -> Sender:
         """A new operator with a serving key and so many OPG staked."""

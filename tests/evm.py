@@ -20,8 +20,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, is_dataclass
 from dataclasses import astuple as dataclass_tuple
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -410,7 +410,11 @@ class AnvilBackend:
         if int(receipt["status"], 16) != 1:
             raise Reverted("transaction failed", (), b"", int(receipt["gasUsed"], 16))
         logs = [
-            (to_checksum_address(e["address"]), [bytes.fromhex(t[2:]) for t in e["topics"]], bytes.fromhex(e["data"][2:]))
+            (
+                to_checksum_address(e["address"]),
+                [bytes.fromhex(t[2:]) for t in e["topics"]],
+                bytes.fromhex(e["data"][2:]),
+            )
             for e in receipt["logs"]
         ]
         return out, int(receipt["gasUsed"], 16), logs
@@ -443,7 +447,9 @@ class Evm:
         """Deploys a contract by name with constructor arguments."""
         built = artifact(name)
         constructor = next((e for e in built["abi"] if e["type"] == "constructor"), {"inputs": []})
-        assert len(constructor["inputs"]) == len(args), f"{name} takes {len(constructor['inputs'])} constructor arguments"
+        assert len(constructor["inputs"]) == len(args), (
+            f"{name} takes {len(constructor['inputs'])} constructor arguments"
+        )
         code = bytes.fromhex(built["bytecode"].removeprefix("0x"))
         code += encode(
             [abi_type(i) for i in constructor["inputs"]],

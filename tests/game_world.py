@@ -64,9 +64,7 @@ def some_words(program: Program, seed: int = 0) -> list[np.ndarray]:
 class GameWorld:
     """bob is the operator, frank his key, charlie owns the model; alice, dave, erin and others challenge."""
 
-    def __init__(
-        self, evm: Evm, program: Program, inputs: list[np.ndarray] | None = None, **params: int
-    ) -> None:
+    def __init__(self, evm: Evm, program: Program, inputs: list[np.ndarray] | None = None, **params: int) -> None:
         self.evm, self.program = evm, program
         people = [account(i) for i in range(10)]
         self.admin, self.alice, self.bob, self.charlie, self.dave, self.erin, self.frank = people[:7]

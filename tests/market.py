@@ -85,9 +85,7 @@ class Market:
 
     def __init__(self, evm: Evm, **params: Any):
         self.evm = evm
-        self.admin, self.alice, self.bob, self.charlie, self.dave, self.erin, self.frank = map(
-            account, range(7)
-        )
+        self.admin, self.alice, self.bob, self.charlie, self.dave, self.erin, self.frank = map(account, range(7))
         self.token = evm.deploy("OPG", self.admin)
         self.models = evm.deploy("Models")
         self.staking = deploy_staking(evm, self.token)

@@ -148,7 +148,7 @@ interface IInference {
         uint32 callbackGas
     ) external returns (bytes32 requestId);
 
-    /// @notice Answers a request. Only the operator or its serving key. The answer is issued at the block's time, and recorded.
+    /// @notice Answers a request. Only the operator or its serving key; the operator must be live still. The answer is issued at the block's time, and recorded.
     function fulfil(Request calldata req, bytes[] calldata outputs) external returns (bytes32 answerHash);
 
     /// @notice Pays and calls back, once the answer is final. Anyone may call.

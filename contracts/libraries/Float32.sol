@@ -150,23 +150,23 @@ library Float32 {
             r := not(0)
             if iszero(or(rare, or(gt(sub(e, 26), 202), gt(add(d, 25), 50)))) {
                 // the exact sum as in add; it has the sign of the product, or is negative and has that of c
-                a := xor(a, b)
-                b := mul(sub(1, and(shr(30, xor(a, c)), 2)), or(and(c, 0x7fffff), 0x800000))
+                let sign := xor(a, b)
+                let q := mul(sub(1, and(shr(30, xor(sign, c)), 2)), or(and(c, 0x7fffff), 0x800000))
                 switch slt(d, 0)
-                case 0 { p := add(shl(25, p), shl(sub(25, d), b)) }
+                case 0 { p := add(shl(25, p), shl(sub(25, d), q)) }
                 default {
-                    p := add(shl(add(25, d), p), shl(25, b))
+                    p := add(shl(add(25, d), p), shl(25, q))
                     e := sub(e, d)
                 }
                 if slt(p, 0) {
                     p := sub(0, p)
-                    a := c
+                    sign := c
                 }
                 if iszero(lt(p, 0x800000000000)) {
                     d := add(lt(p, 0x1000000000000), lt(p, 0x2000000000000))
                     p := shl(d, p)
                     r := shr(26, add(add(p, 0x1ffffff), and(shr(26, p), 1)))
-                    r := or(add(r, shl(23, sub(e, d))), and(a, 0x80000000))
+                    r := or(add(r, shl(23, sub(e, d))), and(sign, 0x80000000))
                 }
             }
         }

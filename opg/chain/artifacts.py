@@ -1,4 +1,6 @@
-"""ABIs and bytecode, from `$OPG_BUILD`, from the checkout's `build/contracts`, or packaged beside this file."""
+"""ABIs and bytecode, from `$OPG_BUILD`, from the checkout's `build/contracts`, or packaged beside this
+file.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ TIMEOUT_SECONDS = 30
 class Chain:
     """An Ethereum node and, when there is one, the OPG deployment on its chain.
 
-    Raises `ChainUnreachable` when nobody answers, `WrongChain` when the node serves another chain than the manifest's.
+    Raises `ChainUnreachable` when nobody answers, `WrongChain` when the node serves another chain than the
+    manifest's.
     """
 
     def __init__(self, url: str, deployment: Deployment | None = None) -> None:
@@ -40,9 +41,7 @@ class Chain:
     @property
     def deployment(self) -> Deployment:
         if self._deployment is None:
-            raise NotDeployed(
-                "no deployment is known", "name its manifest with --manifest, or deploy: opg deploy"
-            )
+            raise NotDeployed("no deployment is known", "name its manifest with --manifest, or deploy: opg deploy")
         return self._deployment
 
     @deployment.setter
@@ -77,7 +76,9 @@ class Chain:
             raise refusal(label, problem) from None
 
     def now(self) -> int:
-        """Unix seconds on this chain: the clock on the wall, or the newest block when that is ahead (a test chain whose time was moved)."""
+        """Unix seconds on this chain: the clock on the wall, or the newest block when that is ahead (a test
+        chain whose time was moved).
+        """
         return max(int(time.time()), int(self.block("latest")["timestamp"]))
 
     def head(self) -> int:
@@ -104,6 +105,4 @@ def refusal(label: str, problem: Exception) -> TransactionRefused:
     if isinstance(data, str) and data.startswith("0x") and len(data) >= 10:
         name, arguments = decode_error(bytes.fromhex(data[2:]))
         return TransactionRefused(label, name, arguments)
-    return TransactionRefused(
-        label, "Reverted", {"reason": getattr(problem, "message", None) or str(problem)}
-    )
+    return TransactionRefused(label, "Reverted", {"reason": getattr(problem, "message", None) or str(problem)})

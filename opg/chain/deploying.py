@@ -18,7 +18,9 @@ ADMIN_ROLE = bytes(32)
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the contracts are made with; none of it can change afterwards. Amounts in wei of OPG, times in seconds."""
+    """What the contracts are made with; none of it can change afterwards. Amounts in wei of OPG, times in
+    seconds.
+    """
 
     min_stake: int = 1_000 * OPG
     thawing_seconds: int = 7 * DAY
@@ -110,8 +112,9 @@ def deploy(
 ) -> Deployment:
     """Deploys everything and wires it.
 
-    `holder` gets the whole supply of OPG, `treasury` the protocol's part of fees. The admin role, which can let in new modules,
-    goes to `admin`, or to nobody when that is None. The deployer keeps nothing; that is checked.
+    `holder` gets the whole supply of OPG, `treasury` the protocol's part of fees. The admin role, which can
+    let in new modules, goes to `admin`, or to nobody when that is None. The deployer keeps nothing; that is
+    checked.
     """
     me = deployer.address
     at: dict[str, str] = {}
@@ -147,9 +150,7 @@ def deploy(
     for contract, role, module in grants:
         role_id = deployer.read(contract, at[contract], role)
         _expect(deployer.read(contract, at[contract], "hasRole", role_id, at[module]), f"{module} has {role}")
-        _expect(
-            not deployer.read(contract, at[contract], "hasRole", role_id, me), f"the deployer has no {role}"
-        )
+        _expect(not deployer.read(contract, at[contract], "hasRole", role_id, me), f"the deployer has no {role}")
     for contract in ("Staking", "Inference"):
         held = deployer.read(contract, at[contract], "hasRole", ADMIN_ROLE, me)
         _expect(not held, f"the deployer is no admin of {contract}")
@@ -161,6 +162,4 @@ def deploy(
 
 def _expect(holds: bool, what: str) -> None:
     if not holds:
-        raise OPGError(
-            f"the deployment is not as it should be: expected that {what}", "don't use it; deploy again"
-        )
+        raise OPGError(f"the deployment is not as it should be: expected that {what}", "don't use it; deploy again")

@@ -50,9 +50,7 @@ class Deployment:
         try:
             content = json.loads(path.read_text())
             if content["format"] != FORMAT:
-                raise NotDeployed(
-                    f"{path} has format {content['format']}, not {FORMAT}", "deploy again, or update opg"
-                )
+                raise NotDeployed(f"{path} has format {content['format']}, not {FORMAT}", "deploy again, or update opg")
             return cls(
                 int(content["chainId"]),
                 {str(k): str(v) for k, v in content["addresses"].items()},
@@ -65,9 +63,7 @@ class Deployment:
                 "name one with --manifest, or deploy: opg deploy",
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise NotDeployed(
-                f"{path} is not a deployment manifest", "name another with --manifest"
-            ) from None
+            raise NotDeployed(f"{path} is not a deployment manifest", "name another with --manifest") from None
 
 
 def manifest_path(chain_id: int) -> Path:

@@ -32,9 +32,10 @@ class Event:
 class EventReader:
     """Follows some events of some contracts, oldest first.
 
-    `topics` is pairs of contract and event names; `first_indexed`, when given, is what the first indexed argument
-    must be. `confirmations` blocks are left unread at the head, so a short re-organisation is never seen. Reading the
-    same block twice does no harm to the readers here: they ask the chain for the state of things before they act.
+    `topics` is pairs of contract and event names; `first_indexed`, when given, is what the first indexed
+    argument must be. `confirmations` blocks are left unread at the head, so a short re-organisation is
+    never seen. Reading the same block twice does no harm to the readers here: they ask the chain for the
+    state of things before they act.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class EventReader:
             self._decoders[(contract.address, topic)] = (contract_name, event_name, event)
 
     def read(self) -> Iterator[Event]:
-        """Events up to the confirmed head. The cursor moves behind each span of blocks once all of it was given out."""
+        """Events up to the confirmed head. The cursor moves behind each span of blocks once all of it was
+        given out.
+        """
         head = self.chain.head() - self.confirmations
         span = MAX_SPAN
         while self.cursor <= head:

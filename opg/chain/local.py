@@ -83,9 +83,7 @@ class LocalChain:
 
 def anvil_binary() -> Path:
     """The anvil that npm installed in this checkout, or the one on the PATH."""
-    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
-        platform.machine(), platform.machine()
-    )
+    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
     folder = f"anvil-{platform.system().lower()}-{machine}"
     binary = Path(__file__).resolve().parents[2] / "node_modules" / "@foundry-rs" / folder / "bin" / "anvil"
     if binary.is_file():

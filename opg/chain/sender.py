@@ -55,14 +55,13 @@ class Sender:
     ) -> Sent:
         """Calls a function of a deployed contract and waits for the block.
 
-        Raises `TransactionRefused` with the contract's own error, before anything is paid when that can be known.
+        Raises `TransactionRefused` with the contract's own error, before anything is paid when that can be
+        known.
         """
         call = self.chain.contract(contract).functions[function](*arguments)
         return self.transact(call, label or f"{contract}.{function}", gas)
 
-    def transact(
-        self, call: ContractFunction | ContractConstructor, label: str, gas: int | None = None
-    ) -> Sent:
+    def transact(self, call: ContractFunction | ContractConstructor, label: str, gas: int | None = None) -> Sent:
         """Sends a prepared call or deployment."""
         with self._lock:
             gas = gas or self._estimate(call, label)
@@ -115,9 +114,7 @@ class Sender:
         signed = self.account.sign_transaction(transaction)
         return bytes(self.chain.rpc(lambda: self.chain.w3.eth.send_raw_transaction(signed.raw_transaction)))
 
-    def _wait(
-        self, call: Any, fields: dict[str, Any], tip: int, cap: int, hashes: list[bytes], label: str
-    ) -> Any:
+    def _wait(self, call: Any, fields: dict[str, Any], tip: int, cap: int, hashes: list[bytes], label: str) -> Any:
         begin = raised = time.monotonic()
         while True:
             for each in hashes:

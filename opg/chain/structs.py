@@ -1,4 +1,6 @@
-"""The structs of `contracts/interfaces`, as Python sees them. Hashes are 32 bytes, addresses checksummed hex."""
+"""The structs of `contracts/interfaces`, as Python sees them. Hashes are 32 bytes, addresses checksummed
+hex.
+"""
 
 from __future__ import annotations
 

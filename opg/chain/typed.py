@@ -11,20 +11,14 @@ from eth_utils.crypto import keccak
 
 from opg.chain.structs import Answer, Ask, Voucher
 
-DOMAIN_TYPE = keccak(
-    text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
+DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 ANSWER_TYPE = keccak(
     text="Answer(bytes32 request,uint256 version,bytes32 input,bytes32 output,address operator,uint64 issuedAt)"
 )
-ASK_TYPE = keccak(
-    text="Ask(uint256 version,bytes32 input,address operator,address user,uint256 nonce,uint64 deadline)"
-)
+ASK_TYPE = keccak(text="Ask(uint256 version,bytes32 input,address operator,address user,uint256 nonce,uint64 deadline)")
 
 
-VOUCHER_TYPE = keccak(
-    text="Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)"
-)
+VOUCHER_TYPE = keccak(text="Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)")
 
 
 def domain(name: str, chain_id: int, contract: str, version: str = "1") -> bytes:

@@ -7,5 +7,4 @@ from opg.node.node import Node, Policy
 from opg.node.serve import launch, serve
 from opg.node.store import Store
 
-__all__ = ["Node", "Policy", "Store", "commit_batch", "create_app", "launch",
-    "redeem_vouchers", "serve"]
+__all__ = ["Node", "Policy", "Store", "commit_batch", "create_app", "launch", "redeem_vouchers", "serve"]

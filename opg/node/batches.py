@@ -12,10 +12,11 @@ MAX_BATCH = 1 << 16
 
 
 def commit_batch(store: Store, sender: Sender, operator: str, endpoint: str) -> int | None:
-    """Commits the answers of a store that are in no batch yet; `endpoint` is where their data can be fetched.
+    """Commits the answers of a store that are in no batch yet; `endpoint` is where their data can be
+    fetched.
 
-    The batch is on disk before it is sent; one that was planned and never seen on chain is sent (again) first.
-    Gives its id, or None when there was nothing to commit.
+    The batch is on disk before it is sent; one that was planned and never seen on chain is sent (again)
+    first. Gives its id, or None when there was nothing to commit.
     """
     planned = store.planned_batch()
     if planned is None:

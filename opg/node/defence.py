@@ -16,9 +16,7 @@ from opg.versions import LoadedVersion
 class Defence:
     """Answers every move against this operator's answers. All it needs is in the store and on the chain."""
 
-    def __init__(
-        self, chain: Chain, sender: Sender, versions: dict[int, LoadedVersion], store: Store
-    ) -> None:
+    def __init__(self, chain: Chain, sender: Sender, versions: dict[int, LoadedVersion], store: Store) -> None:
         self.chain = chain
         self.sender = sender
         self.versions = versions

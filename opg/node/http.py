@@ -1,10 +1,10 @@
 """The node's HTTP door. Everything that it refuses, it refuses with a reason.
 
-POST /opg/v1/infer          {"version", "inputs", "ask", "askSignature", "voucher"?} → a signed answer with its outputs
-GET  /opg/v1/answer/<hash>  a stored answer, by its digest or its request
-GET  /opg/v1/batch/<id>     all answers of a batch, by its id on chain or its root
-GET  /opg/v1/batch/<id>/<n> one answer of a batch with its Merkle path
-GET  /opg/v1/info           who this is, what it serves, for how much
+POST /opg/v1/infer          {"version", "inputs", "ask", "askSignature", "voucher"?} → a signed answer with
+its outputs GET  /opg/v1/answer/<hash>  a stored answer, by its digest or its request GET
+/opg/v1/batch/<id>     all answers of a batch, by its id on chain or its root GET  /opg/v1/batch/<id>/<n>
+one answer of a batch with its Merkle path GET  /opg/v1/info           who this is, what it serves, for how
+much
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ SOON_SECONDS = 86_400
 
 
 def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | None = None) -> int:
-    """Redeems what the held vouchers are worth more than was paid. Gives the wei paid, before the split with the model's owner.
+    """Redeems what the held vouchers are worth more than was paid. Gives the wei paid, before the split
+    with the model's owner.
 
-    Vouchers that are expired, or whose deposit is gone, are left out: they would take the others down with them.
+    Vouchers that are expired, or whose deposit is gone, are left out: they would take the others down with
+    them.
     """
     chain = sender.chain
     now = chain.now()

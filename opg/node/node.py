@@ -1,4 +1,6 @@
-"""The node: answers off chain over HTTP, answers on chain, commits batches, collects its pay, defends its answers."""
+"""The node: answers off chain over HTTP, answers on chain, commits batches, collects its pay, defends its
+answers.
+"""
 
 from __future__ import annotations
 
@@ -91,9 +93,7 @@ class Node:
                 "register it with the operator's account: opg operator register",
             )
         if not self.chain.read("Staking", "isLive", self.operator):
-            raise NotStaked(
-                f"{self.operator} has less than the minimum stake", "add some: opg operator stake"
-            )
+            raise NotStaked(f"{self.operator} has less than the minimum stake", "add some: opg operator stake")
 
     def infer(self, body: dict[str, Any]) -> dict[str, Any]:
         """One off-chain request: checked, executed, paid, signed, stored, answered.
@@ -138,28 +138,22 @@ class Node:
             raise UnknownVersion(f"version {str(number)[:40]} is not served here", f"served are: {served}")
         return self.versions[number]
 
-    def _ask(
-        self, body: dict[str, Any], version: LoadedVersion, inputs: tuple[bytes, ...]
-    ) -> tuple[Ask, bytes]:
+    def _ask(self, body: dict[str, Any], version: LoadedVersion, inputs: tuple[bytes, ...]) -> tuple[Ask, bytes]:
         try:
             ask = Ask.from_json(body.get("ask"))  # type: ignore[arg-type]
             signature = bytes.fromhex(str(body.get("askSignature")).removeprefix("0x"))
         except (ValueError, TypeError) as problem:
-            raise BadRequest(
-                f"the signed request is not readable: {problem}", "send ask and askSignature"
-            ) from None
+            raise BadRequest(f"the signed request is not readable: {problem}", "send ask and askSignature") from None
         now = self.chain.now()
         if ask.operator != self.operator:
             raise BadRequest(f"the request is for {ask.operator}", f"this is {self.operator}")
         if ask.version != version.id:
-            raise BadRequest(
-                f"the signed request is for version {ask.version}", "sign the version that is asked for"
-            )
+            raise BadRequest(f"the signed request is for version {ask.version}", "sign the version that is asked for")
         if ask.input != bundle(inputs):
             raise BadRequest("the signed request is for another input", "sign the bundle of the inputs sent")
         if not now <= ask.deadline <= now + MAX_ASK_SECONDS:
             raise BadRequest(
-                f"the request's deadline {ask.deadline} is not between now ({now}) and {MAX_ASK_SECONDS} seconds later",
+                f"the request's deadline is {ask.deadline}, now is {now}; at most {MAX_ASK_SECONDS} seconds ahead",
                 "sign a new request",
             )
         digest = ask_digest(ask, self.chain.id, self.inference)
@@ -223,13 +217,17 @@ class Node:
         return found
 
     def commit(self) -> int | None:
-        """Commits all answers that are in no batch yet. Gives the batch's id; None when there is nothing to commit."""
+        """Commits all answers that are in no batch yet. Gives the batch's id; None when there is nothing to
+        commit.
+        """
         return commit_batch(self.store, self.sender, self.operator, self.policy.endpoint)
 
     # ------------------------------------------------------------------ on chain
 
     def tick(self) -> None:
-        """One round of the worker: read events, answer, collect, defend. Errors of one deed don't stop the others."""
+        """One round of the worker: read events, answer, collect, defend. Errors of one deed don't stop the
+        others.
+        """
         for event in self.reader.read():
             self._see(event)
         self.store.set_cursor("events", self.reader.cursor)
@@ -335,11 +333,7 @@ class Node:
     def _redeem_when_due(self) -> None:
         due = ending(self.store, self.chain.now())
         if self._leaving:
-            due += [
-                v
-                for v in self.store.vouchers_to_redeem()
-                if v.voucher.payer in self._leaving and v not in due
-            ]
+            due += [v for v in self.store.vouchers_to_redeem() if v.voucher.payer in self._leaving and v not in due]
         if due:
             redeem_vouchers(self.store, self.sender, due)
         self._leaving.clear()

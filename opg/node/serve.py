@@ -39,7 +39,11 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
     stop = threading.Event()
     worker = threading.Thread(target=node.run, args=(stop,), name="worker")
     config = uvicorn.Config(
-        create_app(node, max_body_bytes), host=host, port=port, log_level="warning", timeout_graceful_shutdown=10
+        create_app(node, max_body_bytes),
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=10,
     )
     worker.start()
     say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))

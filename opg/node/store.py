@@ -92,13 +92,11 @@ class Store:
 
     # ------------------------------------------------------------------ answers
 
-    def keep(
-        self, signed: SignedAnswer, voucher: SignedVoucher | None = None, price: int = 0
-    ) -> SignedAnswer:
+    def keep(self, signed: SignedAnswer, voucher: SignedVoucher | None = None, price: int = 0) -> SignedAnswer:
         """Keeps an answer and, in the same breath, the voucher that pays for it.
 
-        Gives the answer that was there before when the request has been answered already: that one is not paid again. Raises
-        `PaymentRequired` when the voucher is not `price` wei above the one held.
+        Gives the answer that was there before when the request has been answered already: that one is not
+        paid again. Raises `PaymentRequired` when the voucher is not `price` wei above the one held.
         """
         with self._writing() as db:
             known = db.execute("select 1 from answers where request = ?", (signed.answer.request,)).fetchone()
@@ -132,9 +130,7 @@ class Store:
 
     def uncommitted(self, limit: int) -> list[SignedAnswer]:
         """Signed answers that are in no batch yet, oldest first."""
-        rows = self._rows(
-            f"{_SELECT} where batch is null and length(signature) > 0 order by rowid limit ?", limit
-        )
+        rows = self._rows(f"{_SELECT} where batch is null and length(signature) > 0 order by rowid limit ?", limit)
         return [_signed(row) for row in rows]
 
     def answer_count(self) -> int:
@@ -242,9 +238,7 @@ class Store:
     def keep_game(self, game_id: bytes, answer: Answer) -> None:
         """Remembers a dispute against an answer of this operator."""
         with self._writing() as db:
-            db.execute(
-                "insert or ignore into games (id, answer) values (?, ?)", (game_id, json.dumps(answer.json()))
-            )
+            db.execute("insert or ignore into games (id, answer) values (?, ?)", (game_id, json.dumps(answer.json())))
 
     def games(self) -> list[tuple[bytes, Answer]]:
         """The disputes that are not known to be over."""

@@ -202,7 +202,9 @@ class Builder:
         strides = strides_of(value.shape)
         return self.emit(Kind.MOVE, 0, shape, value.dtype, [self.operand(value, [strides[a] for a in order])])
 
-    def contract(self, shape: Sequence[int], dims: Sequence[int], a: tuple, b: tuple, c: tuple, k: int, dtype: str) -> Value:
+    def contract(
+        self, shape: Sequence[int], dims: Sequence[int], a: tuple, b: tuple, c: tuple, k: int, dtype: str
+    ) -> Value:
         """acc = c + sum over k of a·b; a and b are (value, coefs over dims) with k contiguous. Splits a long k."""
         fn = Fn.MUL if dtype == FLOAT else Fn.IMUL
         out, first = None, 0
@@ -242,12 +244,17 @@ class Builder:
         used = sorted({r[1] for i in needed for r, *_ in self.drafts[i].operands if r and r[0] == "constant"})
         constant = {old: new for new, old in enumerate(used)}
         first = len(input_words) + len(used)
-        number = {"input": lambda i: i, "constant": lambda i: len(input_words) + constant[i], "op": lambda i: first + order[i]}
+        number = {
+            "input": lambda i: i,
+            "constant": lambda i: len(input_words) + constant[i],
+            "op": lambda i: first + order[i],
+        }
         encoded = []
         for index in sorted(needed):
             d = self.drafts[index]
             operands = tuple(
-                Access(NO_VALUE if r is None else number[r[0]](r[1]), tuple(c), base, fill) for r, c, base, fill in d.operands
+                Access(NO_VALUE if r is None else number[r[0]](r[1]), tuple(c), base, fill)
+                for r, c, base, fill in d.operands
             )
             op = Op(d.kind, d.fn, tuple(d.dims), tuple(d.reduced), operands, d.stride, d.count)
             if not well_formed(op, first + order[index]):
@@ -331,9 +338,19 @@ def _arithmetic(context: Context) -> list[Value]:
     return [acc]
 
 
-lower("Add", "Sub", "Mul", "Div", "Max", "Min", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")(_arithmetic)
+lower("Add", "Sub", "Mul", "Div", "Max", "Min", "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")(
+    _arithmetic
+)
 
-UNARY = {"Sqrt": Fn.SQRT, "Neg": Fn.NEG, "Abs": Fn.ABS, "Floor": Fn.FLOOR, "Ceil": Fn.CEIL, "Round": Fn.ROUND, "Exp": Fn.EXP}
+UNARY = {
+    "Sqrt": Fn.SQRT,
+    "Neg": Fn.NEG,
+    "Abs": Fn.ABS,
+    "Floor": Fn.FLOOR,
+    "Ceil": Fn.CEIL,
+    "Round": Fn.ROUND,
+    "Exp": Fn.EXP,
+}
 
 
 @lower(*UNARY)
@@ -487,7 +504,9 @@ def _constant(context: Context) -> list[Value]:
     for name in ("value", "value_float", "value_int", "value_floats", "value_ints"):
         if context.attr(name) is not None:
             raw = context.attr(name)
-            array = raw if isinstance(raw, np.ndarray) else np.array(raw, dtype=np.float32 if "float" in name else np.int64)
+            array = (
+                raw if isinstance(raw, np.ndarray) else np.array(raw, dtype=np.float32 if "float" in name else np.int64)
+            )
             return [constant_value(array)]
     raise TensorError("only numeric constants are supported")
 
@@ -618,14 +637,18 @@ def compile_onnx(source: str | Path | bytes, bindings: Mapping[str, int] | None 
         raise CompileError(str(error)) from None
     operators = Counter(n.op_type for n in graph.node)
     text = ",".join(f"{k}={v}" for k, v in sorted(bindings.items()))
-    return Compiled(program, tuple(inputs), tuple(specs), _report(program, operators), hashlib.sha256(data).digest(), text)
+    return Compiled(
+        program, tuple(inputs), tuple(specs), _report(program, operators), hashlib.sha256(data).digest(), text
+    )
 
 
 def _input_spec(info: onnx.ValueInfoProto, bindings: Mapping[str, int], used: set[str]) -> Spec:
     tensor = info.type.tensor_type
     dtype = TYPES.get(tensor.elem_type)
     if dtype is None:
-        raise CompileError(f"input {info.name!r} has ONNX type {tensor.elem_type}; float32, int32, int64 and bool are supported")
+        raise CompileError(
+            f"input {info.name!r} has ONNX type {tensor.elem_type}; float32, int32, int64 and bool are supported"
+        )
     shape = []
     for axis, dim in enumerate(tensor.shape.dim):
         if dim.HasField("dim_value") and dim.dim_value > 0:

@@ -1,9 +1,9 @@
 """The scalar functions of the tensor machine, on arrays of words. Normative text: docs/functions.md.
 
-A word is a uint32: a binary32 or a two's complement int32. This file and `contracts/libraries/{Float32,Functions}.sol` give the
-same bits. To stay reproducible on every machine it uses only those numpy operations that IEEE-754 or integer arithmetic
-determine fully: + - * / sqrt, comparisons, rounding to integral values, conversions, bits. numpy's own exp, log, tanh … differ
-between processors.
+A word is a uint32: a binary32 or a two's complement int32. This file and the Solidity libraries `Float32` and
+`Functions` give the same bits. To stay reproducible on every machine it uses only those numpy operations that
+IEEE-754 or integer arithmetic determine fully: + - * / sqrt, comparisons, rounding to integral values, conversions,
+bits. numpy's own exp, log, tanh … differ between processors.
 
     >>> import numpy as np
     >>> one = np.array([0x3f800000], dtype=np.uint32)
@@ -11,6 +11,7 @@ between processors.
     '0x402df854'
 """
 
+import math
 from collections.abc import Callable
 from enum import IntEnum
 
@@ -25,6 +26,8 @@ NAN = np.uint32(0x7FC00000)
 INFINITY = np.uint32(0x7F800000)
 SIGN = np.uint32(0x80000000)
 MAGNITUDE = np.uint32(0x7FFFFFFF)
+
+_BLOCK = 1 << 14  # words that a sequence of many numpy operations takes at once, so that they stay in the cache
 
 
 class Fn(IntEnum):
@@ -76,6 +79,9 @@ class Fn(IntEnum):
     WHERE = 0x40
 
 
+_SEQUENCES = frozenset({Fn.POW, Fn.FMOD, Fn.EXP, Fn.LOG, Fn.TANH, Fn.ERF, Fn.SIGMOID, Fn.SIN, Fn.COS})
+
+
 def arity(fn: int) -> int:
     """The number of operands of a function code; 0 when the code has no meaning."""
     if Fn.ADD <= fn <= Fn.FMOD or Fn.IADD <= fn <= Fn.SAR:
@@ -102,9 +108,18 @@ def apply(fn: int, *operands: Words) -> Words:
         raise ValueError(f"function 0x{fn:02x} does not take {len(operands)} operands")
     if any(x.dtype != np.uint32 for x in operands):
         raise ValueError("words are uint32")
+    shape = np.broadcast_shapes(*(x.shape for x in operands))
+    size = math.prod(shape)
+    f = _TABLE[fn]
     with np.errstate(all="ignore"):
-        shape = np.broadcast_shapes(*(x.shape for x in operands))
-        return _TABLE[fn](*(np.atleast_1d(x) for x in operands)).reshape(shape)
+        if fn not in _SEQUENCES or size <= _BLOCK:
+            return f(*(np.atleast_1d(x) for x in operands)).reshape(shape)
+        flat = [np.broadcast_to(x, shape).reshape(-1) for x in operands]
+        out = np.empty(size, dtype=np.uint32)
+        for start in range(0, size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            out[block] = f(*(x[block] for x in flat))
+        return out.reshape(shape)
 
 
 # ---- words and floats
@@ -153,7 +168,7 @@ def _power_of_two(n: NDArray[np.int32]) -> Floats:
 
 
 def _scale(x: Floats, n: Floats) -> Floats:
-    """x·2^n for x near 1 and an integral n from -252 to 254, in two multiplications of which only the second can round."""
+    """x·2^n for x near 1 and integral n from -252 to 254; only the second of the two multiplications can round."""
     k = n.astype(np.int32)
     half = k >> 1
     return (x * _power_of_two(half)) * _power_of_two(k - half)
@@ -208,8 +223,9 @@ def _fmod(a: Words, b: Words) -> Words:
     return np.where(nan, NAN, sign | np.where(small, a, r.view(np.uint32)))
 
 
-# ---- exponential family. Coefficients: weighted minimax fits (Lawson's iteration, 400 Chebyshev nodes), rounded one after the
-# other from the lowest power up, each time fitting the rest again; highest power first.
+# ---- exponential family. All polynomials of this file: weighted minimax fits (Lawson's iteration on 400 Chebyshev
+# nodes) of the function that the comment names, the coefficients rounded one after the other from the lowest power up,
+# each time fitting the rest again; highest power first.
 
 _LOG2_E, _LN2_HIGH, _LN2_LOW, _LN2 = _const(0x3FB8AA3B, 0x3F318000, 0xB95E8083, 0x3F317218)
 _EXP = _const(0x3AB526D4, 0x3C091F2D, 0x3D2AAC5C, 0x3E2AAA46, 0x3EFFFFFE)  # (e^r - 1 - r)/r², |r| ≤ ln2/2
@@ -298,28 +314,28 @@ _SIN = _const(0xB94CAA00, 0x3C0883BC, 0xBE2AAAA3)  # (sin(r)/r - 1)/r² in r², 
 _COS = _const(0x37CCF406, 0xBAB60614, 0x3D2AAAA5)  # (cos(r) - 1 + r²/2)/r⁴ in r², |r| ≤ π/4
 _QUARTER_PI = np.uint32(0x3F490FDB)
 _TURNS = 0x28BE60DB9391054A7F09D5F47D4D377036D8A5664F10E4107F  # ⌊2^200/2π⌋
-_WINDOWS = np.array(
-    [[(_TURNS >> min(254 - e, 200)) >> 32 * limb & 0xFFFFFFFF for limb in range(3)] for e in range(255)] + [[0, 0, 0]],
-    dtype=np.uint64,
-)
+# the 96 bits of it that count for a number with exponent field e, in three parts from the lowest
+_WINDOWS = [
+    np.array([_TURNS >> max(254 - e, 0) >> 32 * part & 0xFFFFFFFF for e in range(256)], dtype=np.uint64)
+    for part in range(3)
+]
 _TWO_PI = np.uint64(0xC90FDAA2)  # 2π·2^29
 
 
 def _reduce(a: Words) -> tuple[Floats, NDArray[np.uint64]]:
     """(r, q) with a ≡ r + q·π/2 modulo 2π and |r| ≤ π/4, for finite magnitudes from π/4."""
-    low32 = np.uint64(0xFFFFFFFF)
     s, e = _split(a)
-    w = _WINDOWS[e]
+    low, middle, high = (part[e] for part in _WINDOWS)
     # ⌊s·window/2^32⌋ mod 2^64, in turns of 2^-64
-    turn = (s * w[..., 0] >> np.uint64(32)) + s * w[..., 1] + (s * w[..., 2] << np.uint64(32))
+    turn = (s * low >> np.uint64(32)) + s * middle + (s * high << np.uint64(32))
     q = (turn + np.uint64(1 << 61)) >> np.uint64(62)
     rest = (turn - (q << np.uint64(62))).view(np.int64)
     g = np.abs(rest).astype(np.uint64)
     # the first 32 bits of g
     shift = np.zeros_like(g)
     for bits in (16, 8, 4, 2, 1):
-        shift += np.where(g >> (shift + np.uint64(31 + bits)) != 0, np.uint64(bits), np.uint64(0))
-    product = (g >> shift & low32) * _TWO_PI
+        shift += (g >> (shift + np.uint64(31 + bits)) != 0) * np.uint64(bits)
+    product = (g >> shift) * _TWO_PI
     r = product.astype(np.float32) * _power_of_two(shift.astype(np.int32) - 93)
     return np.where(rest < 0, -r, r), q
 

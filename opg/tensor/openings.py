@@ -123,4 +123,3 @@ class RevealedTree:
 
     def path(self, index: int) -> list[bytes]:
         return [self.node(h, (index >> h) ^ 1) for h in range(self.depth)]
-

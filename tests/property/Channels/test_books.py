@@ -128,9 +128,7 @@ class Books(RuleBasedStateMachine):
         bank = account(30)
         self.opg = self.evm.deploy("OPG", bank)
         self.models = self.evm.deploy("Models")
-        self.channels = self.evm.deploy(
-            "Channels", self.opg, self.models, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
-        )
+        self.channels = self.evm.deploy("Channels", self.opg, self.models, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS)
         for payer in PAYERS:
             self.opg.transfer(payer, WEALTH, sender=bank)
             self.opg.approve(self.channels, 2**256 - 1, sender=payer)

@@ -1,7 +1,7 @@
 """The mirror: whatever is tried against a right answer, the operator has its stake and the challenger's bond.
 
-A clever challenger moves correctly to any place it likes; a wild one also throws garbage. The operator just plays
-`OperatorMind`, and none of its moves is ever refused.
+A mistaken challenger moves correctly to any place it likes; a wild one also throws garbage. The operator just
+plays `OperatorMind`, and none of its moves is ever refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.evm import Evm, Reverted
 from tests.game_world import BOND, PURSE, STAKE, GameWorld, Match, chain, digits
 from tests.liars import corrupted
 
-SHAPES = [(1, 1), (1, 65), (3, 150), (5, 64), (257, 1), (300, 70), (2, 16_385)]
+SHAPES = [(1, 1), (3, 150), (300, 2), (2, 16_385)]
 CHALLENGERS_PHASES = [p for p in Phase if p.waits_for_challenger]
 
 
@@ -105,9 +105,7 @@ class Wild:
                 return replace(move, element=random.randrange(2**32))
             if kind == 1:
                 at = random.randrange(256)
-                return replace(
-                    move, chunk=move.chunk[:at] + bytes([move.chunk[at] ^ 1]) + move.chunk[at + 1 :]
-                )
+                return replace(move, chunk=move.chunk[:at] + bytes([move.chunk[at] ^ 1]) + move.chunk[at + 1 :])
             if kind == 2:
                 return replace(move, operands=move.operands[: random.randrange(len(move.operands))])
             length, root, path, runs = move.operands[0]
@@ -117,9 +115,8 @@ class Wild:
         if kind == 0:
             return replace(move, child=random.randrange(2**32))
         if kind == 1:
-            return replace(
-                move, path=[*move.path, bytes(32)] if random.random() < 0.5 else move.path[:-1] + [b"\1" * 32]
-            )
+            longer, other = [*move.path, bytes(32)], [*move.path[:-1], b"\1" * 32]
+            return replace(move, path=random.choice([longer, other]))
         field = "node" if isinstance(move, Pick) else "tensor_root"
         return replace(move, **{field: random.randbytes(32)})
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opg.game import ChallengerMind, OperatorMind, Phase
-from opg.tensor import Program, Trace
+from opg.tensor import Access, Kind, Op, Program, Trace
 from opg.tensor.commitment import chunk_count
+from opg.tensor.functions import Fn
 from tests.conftest import DEEP
 from tests.evm import Evm
 from tests.game_world import BOUNTY, PENALTY, PURSE, STAKE, GameWorld, Match, chain, digits
@@ -102,14 +103,21 @@ def test_a_wrong_word_anywhere_in_trees_of_all_forms(shape, data):
         assert (match.state.op_index, match.state.index) == (op, element // 64)
 
 
-@pytest.mark.parametrize("op_count, words, later", [(1, 4_194_305, 0), (65_537, 1, 0)])
-def test_trees_of_three_levels(evm, op_count, words, later):
-    """The longest games: 65,537 operations, or as many chunks."""
-    world = GameWorld(evm, chain(op_count, words, later))
-    lie = corrupted(world.honest, op_count // 2, words // 2, continued=False)
-    match = play(world, lie)
+def test_a_tensor_of_three_levels(evm):
+    """65,537 chunks."""
+    world = GameWorld(evm, chain(op_count=1, words=4_194_305))
+    match = play(world, corrupted(world.honest, 0, 2_000_000))
     assert is_proven(match)
-    assert len(match.levels) == (3 if op_count > 1 else 1 + 3)
+    assert len(match.levels) == 1 + 3
+
+
+def test_a_trace_of_three_levels(evm):
+    """65,537 operations, all but the last of them malformed: each of those is the tensor [0], or a lie."""
+    last = Op(Kind.MAP, Fn.NEG, (1,), (), (Access(1, (1,)),)).encode()
+    world = GameWorld(evm, Program((1,), [], [b"no operation"] * 65_536 + [last], (65_536,)))
+    match = play(world, corrupted(world.honest, 40_000, 0, continued=False))
+    assert is_proven(match)
+    assert (len(match.levels), match.state.op_index) == (3, 40_000)
 
 
 Lie = Callable[[Trace], Trace]

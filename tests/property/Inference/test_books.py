@@ -42,9 +42,7 @@ users = st.sampled_from(USERS)
 extras = st.one_of(st.integers(-1, 12), st.integers(0, 10 * PRICE))
 patience = st.sampled_from([MIN_RESPONSE_SECONDS, 600, MAX_RESPONSE_SECONDS])
 callbacks = st.integers(0, 4)
-outputs = st.lists(
-    st.binary(min_size=4, max_size=8).map(lambda b: b[: len(b) // 4 * 4]), min_size=1, max_size=2
-)
+outputs = st.lists(st.binary(min_size=4, max_size=8).map(lambda b: b[: len(b) // 4 * 4]), min_size=1, max_size=2)
 
 
 @dataclass
@@ -193,6 +191,10 @@ class InferenceBooks(RuleBasedStateMachine):
             self.inference.fulfil(each.terms, words, sender=DAVE)
         if self.evm.now > each.terms.deadline:
             return
+        if not self.live:
+            with reverts("OperatorNotLive", BOB):
+                self.inference.fulfil(each.terms, words, sender=FRANK)
+            return
         digest = self.inference.fulfil(each.terms, words, sender=FRANK).value
         answer = self.market.answer(request=request_id, output=bundle(words))
         assert digest == self.market.digest(answer)
@@ -265,9 +267,7 @@ class InferenceBooks(RuleBasedStateMachine):
         """One answer in a batch of three; perhaps issued a little later than it is committed."""
         self.salt += 1
         batch = [
-            self.market.answer(
-                request=bytes([i]) * 31 + bytes([self.salt % 256]), issuedAt=self.evm.now + ahead
-            )
+            self.market.answer(request=bytes([i]) * 31 + bytes([self.salt % 256]), issuedAt=self.evm.now + ahead)
             for i in range(3)
         ]
         if not self.live:
@@ -408,9 +408,7 @@ class InferenceBooks(RuleBasedStateMachine):
                 credits[who] = 0
 
     @rule(
-        seconds=st.sampled_from(
-            [0, 1, MIN_RESPONSE_SECONDS, 601, WINDOW_SECONDS, WINDOW_SECONDS + 1, THAWING_SECONDS]
-        )
+        seconds=st.sampled_from([0, 1, MIN_RESPONSE_SECONDS, 601, WINDOW_SECONDS, WINDOW_SECONDS + 1, THAWING_SECONDS])
     )
     def time_passes(self, seconds):
         """Nothing happens by itself."""

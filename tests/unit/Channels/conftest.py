@@ -60,9 +60,7 @@ def voucher(evm, alice, bob):
 
 @pytest.fixture
 def sign_voucher(channels):
-    return lambda signer, voucher, **elsewhere: sign(
-        signer, channels, "OPG Channels", VOUCHER, voucher, **elsewhere
-    )
+    return lambda signer, voucher, **elsewhere: sign(signer, channels, "OPG Channels", VOUCHER, voucher, **elsewhere)
 
 
 @pytest.fixture

@@ -22,9 +22,7 @@ def test_a_stranger_does_not_sign_for_a_wallet(wallet, voucher, redeem, erin):
         redeem(voucher(100, payer=wallet), erin, key=wallet)
 
 
-def test_two_wallets_of_one_owner_are_told_apart(
-    evm, opg, channels, wallet, act, voucher, sign_voucher, bob, dave
-):
+def test_two_wallets_of_one_owner_are_told_apart(evm, opg, channels, wallet, act, voucher, sign_voucher, bob, dave):
     """Attack 11: replay on another account of the same signer. The payer is part of what is signed."""
     twin = evm.deploy("Wallet1271", dave)
     act(wallet, opg, "transfer", twin, 100, sender=dave)

@@ -36,9 +36,7 @@ def test_redeeming_ten_vouchers(chain, gas_snapshot, alice, bob):
         chain.opg.approve(chain.channels, 10**18, sender=payer)
         chain.channels.deposit(bob, 10**18, sender=payer)
     chain.channels.redeemMany([entry(chain, payer, bob, 10**15) for payer in payers], sender=bob)
-    receipt = chain.channels.redeemMany(
-        [entry(chain, payer, bob, 3 * 10**15) for payer in payers], sender=bob
-    )
+    receipt = chain.channels.redeemMany([entry(chain, payer, bob, 3 * 10**15) for payer in payers], sender=bob)
     gas_snapshot("Channels.redeemMany of 10", receipt)
 
 

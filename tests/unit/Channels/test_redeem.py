@@ -150,9 +150,7 @@ def test_one_account_may_play_every_part(evm, opg, models, charlie, alice):
     opg.approve(channels, 77, sender=charlie)
     channels.deposit(charlie, 77, sender=charlie)
     voucher = (charlie, charlie, 1, 77, evm.now)
-    channels.redeem(
-        voucher, charlie, sign(charlie, channels, "OPG Channels", VOUCHER, voucher), sender=charlie
-    )
+    channels.redeem(voucher, charlie, sign(charlie, channels, "OPG Channels", VOUCHER, voucher), sender=charlie)
     assert channels.withdrawCredit(charlie, sender=charlie).value == opg.balanceOf(charlie) == 77
 
 

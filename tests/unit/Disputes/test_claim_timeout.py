@@ -100,9 +100,7 @@ def test_against_an_operator_who_is_refuted_already(world, match, dave, bob):
     world.check_books()
 
 
-def test_a_challenger_who_fell_silent_over_a_refuted_answer_has_its_bond_back(
-    world, match, liar, challenger, dave
-):
+def test_a_challenger_who_fell_silent_over_a_refuted_answer_has_its_bond_back(world, match, liar, challenger, dave):
     other = world.open(match.answer, by=dave)
     other.play_until(Phase.PROVE, liar, challenger)
     match.play(liar, challenger)

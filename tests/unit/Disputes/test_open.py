@@ -3,9 +3,10 @@
 import pytest
 
 from opg.game import Phase
+from opg.tensor.commitment import ListTree
 from tests.evm import reverts
 from tests.game_world import BOND, CLOCK_SECONDS, PENALTY, PURSE
-from tests.market import DAY, NO_EVIDENCE, WINDOW_SECONDS, list_path, list_tree
+from tests.market import DAY, NO_EVIDENCE, WINDOW_SECONDS
 
 
 def test_an_answer_that_the_operator_did_not_sign(world, lie, dave):
@@ -114,10 +115,9 @@ def test_an_answer_on_chain_needs_no_evidence(world, lie):
 
 def test_an_answer_in_a_batch(world, lie, bob):
     answers = [world.answer(), world.answer(lie), world.answer(request=b"\x08" * 32)]
-    leaves = [world.inference.hashAnswer(answer) for answer in answers]
-    root = list_tree(leaves)[-1][0]
-    batch_id = world.inference.commit(bob, root, len(leaves), "cid", sender=bob).value
-    evidence = ("0x" + "00" * 20, b"", batch_id, 1, list_path(leaves, 1))
+    tree = ListTree([world.inference.hashAnswer(answer) for answer in answers])
+    batch_id = world.inference.commit(bob, tree.root, tree.count, "cid", sender=bob).value
+    evidence = ("0x" + "00" * 20, b"", batch_id, 1, tree.path(1))
     assert world.open(answers[1], evidence=evidence).phase == Phase.REVEAL_TRACE
 
 

@@ -94,9 +94,7 @@ def test_the_signed_output_stands_elsewhere_in_the_trace(match, move):
 def test_more_or_fewer_outputs_than_the_program_has(match, move, roots, paths):
     """Also when they are those that were signed: see below."""
     with reverts("WrongOutputs"):
-        match.send(
-            replace(move, output_roots=move.output_roots * roots, output_paths=move.output_paths * paths)
-        )
+        match.send(replace(move, output_roots=move.output_roots * roots, output_paths=move.output_paths * paths))
 
 
 def test_an_answer_with_more_outputs_than_the_program_has(world, liar, lie):

@@ -55,7 +55,10 @@ def test_solidity_equals_python(harness, fn):
         out = harness.many(fn, *packed, *[b""] * (3 - len(packed)), gas=1 << 31)
         got = np.frombuffer(out, dtype=">u4").astype(np.uint32)
         wrong = np.flatnonzero(got != want[first : first + BATCH])
-        assert not wrong.size, [hex(g[first + wrong[0]]) for g in given] + [hex(got[wrong[0]]), hex(want[first + wrong[0]])]
+        assert not wrong.size, [hex(g[first + wrong[0]]) for g in given] + [
+            hex(got[wrong[0]]),
+            hex(want[first + wrong[0]]),
+        ]
 
 
 def test_codes_without_meaning_have_no_arity(harness):

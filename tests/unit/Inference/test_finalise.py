@@ -134,9 +134,7 @@ def test_a_refuted_answer_is_not_paid(market, inference):
         inference.finalise(req, [OUTPUT], sender=market.bob)
 
 
-@pytest.mark.parametrize(
-    "outputs", [[OTHER_OUTPUT], [OUTPUT, OUTPUT], [OUTPUT[:-4]], [OUTPUT + bytes(4)], []]
-)
+@pytest.mark.parametrize("outputs", [[OTHER_OUTPUT], [OUTPUT, OUTPUT], [OUTPUT[:-4]], [OUTPUT + bytes(4)], []])
 def test_only_the_outputs_of_the_answer_are_delivered(market, inference, answered, outputs):
     with reverts("WrongOutputs"):
         inference.finalise(answered, outputs, sender=market.bob)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import reverts
-from tests.market import INPUT, OTHER_OUTPUT, OUTPUT, bundle
+from tests.market import INPUT, MIN_STAKE, OTHER_OUTPUT, OUTPUT, STAKE, bundle
 
 
 @pytest.mark.parametrize("who", ["bob", "frank"])
@@ -51,9 +51,7 @@ def test_the_answer_is_recorded_as_issued_now(market, inference):
 def test_several_outputs_are_one_bundle(market, inference):
     outputs = [OUTPUT, b"\0\0\0\1", b"\7" * 1000]
     req = market.ask()
-    assert inference.fulfil(req, outputs, sender=market.frank).event("Fulfilled").answer.output == bundle(
-        outputs
-    )
+    assert inference.fulfil(req, outputs, sender=market.frank).event("Fulfilled").answer.output == bundle(outputs)
 
 
 @pytest.mark.parametrize(("outputs", "index", "length"), [([b""], 0, 0), ([OUTPUT, b"\0\0\0"], 1, 3)])
@@ -70,6 +68,16 @@ def test_the_last_second_counts_and_the_next_does_not(market, inference):
     market.evm.sleep(1)
     with reverts("DeadlinePassed", second.deadline):
         market.fulfil(second)
+
+
+def test_only_a_live_operator_answers(market, inference):
+    """Row 1: asked with much at stake, answering with next to nothing; what is recorded is for all to rely on."""
+    req = market.ask()
+    market.staking.startThaw(STAKE - MIN_STAKE + 1, sender=market.bob)
+    with reverts("OperatorNotLive", market.bob):
+        market.fulfil(req)
+    market.staking.stake(1, sender=market.bob)
+    market.fulfil(req)
 
 
 def test_a_request_is_answered_once(market, inference):

@@ -58,9 +58,7 @@ def test_an_answer_surfaced(market, gas_snapshot):
     """With its data, once for everybody who relies on it."""
     for salt in (b"\1", b"\2"):
         answer = market.answer(request=salt * 32)
-        receipt = market.inference.surface(
-            answer, market.signed(answer), [INPUT], [OUTPUT], sender=market.dave
-        )
+        receipt = market.inference.surface(answer, market.signed(answer), [INPUT], [OUTPUT], sender=market.dave)
     gas_snapshot("Inference.surface", receipt)
 
 

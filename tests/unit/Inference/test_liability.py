@@ -29,13 +29,7 @@ def test_no_field_is_unsigned(market, inference, field):
     answer = market.answer()
     evidence = market.signed(answer)
     value = answer[field]
-    changed = (
-        value - 1
-        if isinstance(value, int)
-        else market.alice.address
-        if isinstance(value, str)
-        else b"\0" * 32
-    )
+    changed = value - 1 if isinstance(value, int) else market.alice.address if isinstance(value, str) else b"\0" * 32
     with reverts("NotTheOperatorsAnswer"):
         inference.liability(answer | {field: changed}, evidence)
 

@@ -12,9 +12,7 @@ def test_the_whole_supply_goes_to_one_account(opg, alice):
 
 def test_nothing_mints_pauses_or_owns():
     functions = {entry["name"].lower() for entry in artifact("OPG")["abi"] if entry["type"] == "function"}
-    assert not [
-        name for name in functions for word in ("mint", "pause", "owner", "role", "upgrade") if word in name
-    ]
+    assert not [name for name in functions for word in ("mint", "pause", "owner", "role", "upgrade") if word in name]
 
 
 def test_a_holder_burns_its_own(opg, alice):

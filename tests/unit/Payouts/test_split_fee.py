@@ -43,9 +43,7 @@ def test_shares_above_the_whole_fee_are_refused(evm, payouts, bob, charlie):
 shares = st.lists(st.integers(0, 5_000), max_size=6).filter(lambda bps: sum(bps) <= 5_000)
 
 
-@given(
-    fee=st.integers(0, 10**27) | st.integers(0, 20_000), protocol_bps=st.integers(0, 1_000), shares_bps=shares
-)
+@given(fee=st.integers(0, 10**27) | st.integers(0, 20_000), protocol_bps=st.integers(0, 1_000), shares_bps=shares)
 def test_the_parts_sum_to_the_fee(fee, protocol_bps, shares_bps):
     """Attack 17: dust. Rounding loses nothing and never costs the operator anything."""
     evm = Evm()

@@ -31,9 +31,7 @@ def test_parameters_are_bounded(evm, token, parameter, name, low, high):
 def test_no_function_changes_a_parameter(staking):
     """Row 2. Whoever adds a setter has to say here what happens to stake that thaws already."""
     writers = {
-        e["name"]
-        for e in artifact("Staking")["abi"]
-        if e.get("stateMutability") == "nonpayable" and "name" in e
+        e["name"] for e in artifact("Staking")["abi"] if e.get("stateMutability") == "nonpayable" and "name" in e
     }
     assert writers == {
         "register", "stake", "startThaw", "finishThaw", "withdrawCredit",
