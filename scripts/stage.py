@@ -52,7 +52,7 @@ class Stage:
         deployment = deploy(
             Web3Deployer(self.chain, self.deployer), parameters, self.bank.address, self.treasury.address
         )
-        self.chain.deployment = deployment
+        self.deployment = self.chain.deployment = deployment
 
     def person(self, opg: int = 0) -> Sender:
         """A new account with ether and so many OPG."""
@@ -73,7 +73,10 @@ class Stage:
 
     def publish(self, owner: Sender, name: str = "digits", fee_bps: int = 1_000) -> int:
         """Registers the digits model and publishes it; gives the version's number."""
-        return actions.publish(owner, actions.register_model(owner, name, fee_bps), self.compiled, DIGITS.name)
+        self.owner = owner
+        model_id = actions.register_model(owner, name, fee_bps)
+        self.version_id = actions.publish(owner, model_id, self.compiled, DIGITS.name)
+        return self.version_id
 
     def operator(self, stake: int, key: LocalAccount, endpoint: str, opg: int | None = None) -> Sender:
         """A new operator with a serving key and so many OPG staked."""

@@ -79,20 +79,12 @@ def evm() -> Iterator[Evm]:
     chain.close()
 
 
-@pytest.fixture(scope="session")
-def anvil() -> Iterator[Evm]:
-    """A real node, for gas that is written down; shared, so use `anvil_evm`."""
+@pytest.fixture
+def anvil_evm() -> Iterator[Evm]:
+    """A real node of its own, whose time is the test's: gas that is written down comes from here."""
     chain = Evm("anvil")
     yield chain
     chain.close()
-
-
-@pytest.fixture
-def anvil_evm(anvil: Evm) -> Iterator[Evm]:
-    """The real node, brought back afterwards to how it was."""
-    mark = anvil.snapshot()
-    yield anvil
-    anvil.revert(mark)
 
 
 def _person(index: int) -> Callable:

@@ -262,7 +262,9 @@ class RevmBackend:
 
     def __init__(self) -> None:
         self.number, self.time = 1, GENESIS
-        self.evm = pyrevm.EVM(spec_id="OSAKA", env=pyrevm.Env(block=self._block()))
+        self.evm = pyrevm.EVM(
+            spec_id="OSAKA", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID), block=self._block())
+        )
         self.evm.set_tx_env(pyrevm.TxEnv(chain_id=None))
 
     def _block(self) -> pyrevm.BlockEnv:
@@ -354,6 +356,7 @@ class AnvilBackend:
         for _ in range(100):
             try:
                 assert int(self.rpc("eth_chainId"), 16) == CHAIN_ID
+                self.rpc("anvil_setBlockTimestampInterval", 1)  # time is the test's, not the wall's
                 break
             except httpx.HTTPError:
                 time.sleep(0.1)
@@ -378,7 +381,7 @@ class AnvilBackend:
 
     def advance(self, seconds: int, blocks: int = 1) -> None:
         if seconds:
-            self.rpc("evm_increaseTime", seconds)
+            self.rpc("evm_setNextBlockTimestamp", self.now() + seconds)
         self.rpc("evm_mine")
 
     def now(self) -> int:

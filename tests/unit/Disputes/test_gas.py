@@ -4,7 +4,7 @@ import pytest
 
 from opg.game import ChallengerMind, OperatorMind
 from opg.tensor import Trace
-from tests.evm import GENESIS, TX_GAS_CAP
+from tests.evm import TX_GAS_CAP
 from tests.game_world import GameWorld, Match, chain, digits
 from tests.liars import corrupted
 
@@ -23,7 +23,7 @@ def lie(world: GameWorld) -> Trace:
 
 def against(world: GameWorld, made: Trace, **changes: object) -> Match:
     """alice's game against an answer that is the same in every run, to the bit: zero bytes are cheaper."""
-    return world.open(world.answer(made, issuedAt=GENESIS, **changes))
+    return world.open(world.answer(made, issuedAt=world.evm.now, **changes))
 
 
 def test_a_liar_who_does_not_answer(world, gas_snapshot):

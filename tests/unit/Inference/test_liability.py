@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import reverts
-from tests.market import NO_EVIDENCE, NOBODY, WINDOW_SECONDS, list_path
+from tests.market import NO_EVIDENCE, NOBODY, WINDOW_SECONDS, list_path, list_root
 
 # by signature
 
@@ -193,6 +193,14 @@ def test_a_wrong_place_in_a_batch(market, inference, wrong):
         answer = answer | {"operator": market.alice.address}
     with reverts("NotTheOperatorsAnswer"):
         inference.liability(answer, (key, signature, batch_id, index, path))
+
+
+def test_the_depth_follows_from_the_count(market, inference):
+    """Row 23: a path through a deeper tree than the count says leads to the root, and proves nothing."""
+    leaves = [market.digest(each) for each in answers(market, 4)]
+    batch_id = inference.commit(market.bob, list_root(leaves), 2, "cid", sender=market.bob).value
+    with reverts("NotTheOperatorsAnswer", leaves[1]):
+        inference.liability(answers(market, 4)[1], (NOBODY, b"", batch_id, 1, list_path(leaves, 1)))
 
 
 def test_padding_is_no_answer(market, inference):

@@ -1,0 +1,124 @@
+"""Fixtures for what runs off chain: a real Ethereum node with the contracts, the digits model, honest and lying nodes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from eth_account.signers.local import LocalAccount
+
+from opg import actions
+from opg.chain import Sender
+from opg.chain.deploying import OPG
+from opg.chain.local import LocalChain, free_port
+from opg.node import Node, Policy, Store, create_app
+from opg.versions import Executor, LoadedVersion, load_version
+from scripts.stage import DIGITS, Digits, Stage
+
+STAKE = 1_500
+PRICE = OPG // 100
+
+
+@pytest.fixture(scope="session")
+def session_stage() -> Iterator[Stage]:
+    with LocalChain() as local:
+        stage = Stage(local)
+        stage.publish(stage.person())
+        yield stage
+
+
+@pytest.fixture
+def stage(session_stage: Stage) -> Iterator[Stage]:
+    """The contracts on a chain of their own, with the digits model published; brought back after each test."""
+    mark = session_stage.local.rpc("evm_snapshot")
+    yield session_stage
+    session_stage.local.rpc("evm_revert", mark)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Digits:
+    return Digits.load()
+
+
+@pytest.fixture
+def version(stage: Stage) -> LoadedVersion:
+    """The published version, checked against its file."""
+    return load_version(stage.chain, stage.version_id, DIGITS)
+
+
+@pytest.fixture
+def picture(version: LoadedVersion, digits: Digits) -> Callable[[int], tuple[bytes, ...]]:
+    """Held-out picture n as input tensors."""
+    return lambda number=0: version.parse_inputs([digits.picture(number).tolist()])
+
+
+@dataclass
+class Host:
+    """A staked operator with a node that is not running: tests call `node.tick()` and `node.infer()` themselves."""
+
+    operator: Sender
+    key: LocalAccount
+    node: Node
+    port: int
+
+    @property
+    def address(self) -> str:
+        return self.operator.address
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Real HTTP at the operator's endpoint."""
+        server = uvicorn.Server(uvicorn.Config(create_app(self.node), port=self.port, log_level="error"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        until = time.monotonic() + 10
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.01)
+        try:
+            yield self.url
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def host(stage: Stage, version: LoadedVersion, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+    """Makes staked operators. `price` in wei; `executor` other than the honest one; `kind` other than `Node`."""
+    made: list[Host] = []
+
+    def make(price: int = 0, executor: Executor | None = None, kind: type[Node] = Node) -> Host:
+        key, port = stage.local.account(), free_port()
+        url = f"http://127.0.0.1:{port}"
+        operator = stage.operator(STAKE, key, url)
+        operator.send("Inference", "offer", version.id, OPG)
+        mine = load_version(stage.chain, version.id, DIGITS, executor)
+        store = Store(tmp_path / f"node-{len(made)}.sqlite")
+        policy = Policy(price=price, endpoint=url)
+        node = kind(stage.chain, Sender(stage.chain, key), operator.address, {version.id: mine}, store, policy)
+        made.append(Host(operator, key, node, port))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.node.store.close()
+
+
+@pytest.fixture
+def user(stage: Stage) -> Sender:
+    """Somebody with 100 OPG."""
+    return stage.person(opg=100)
+
+
+def channel(user: Sender, host: Host, opg: int = 10) -> None:
+    """A deposit of the user for the host."""
+    actions.open_channel(user, host.address, opg * OPG)

@@ -1,0 +1,70 @@
+"""Keys come from the environment or a keystore, and never show up in a message."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from eth_account import Account
+
+from opg.chain import load_account
+from opg.errors import NoKey
+
+KEY = "0x" + "5e" * 32
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for name in ("OPG_PRIVATE_KEY", "OPG_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def keystore(tmp_path):
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps(Account.encrypt(KEY, "secret", kdf="pbkdf2", iterations=2)))
+    return path
+
+
+def test_key_from_the_environment(monkeypatch):
+    monkeypatch.setenv("OPG_PRIVATE_KEY", KEY)
+    assert load_account().address == Account.from_key(KEY).address
+
+
+def test_key_from_a_keystore(keystore, monkeypatch):
+    monkeypatch.setenv("OPG_PASSWORD", "secret")
+    assert load_account(keystore).address == Account.from_key(KEY).address
+
+
+def test_no_key_says_where_to_put_one():
+    with pytest.raises(NoKey) as problem:
+        load_account()
+    assert "OPG_PRIVATE_KEY" in problem.value.advice
+
+
+@pytest.mark.parametrize("wrong", ["0x12", "hello", "5e" * 31, "0x" + "00" * 32, "é"])
+def test_what_is_no_key_is_not_repeated(monkeypatch, wrong):
+    monkeypatch.setenv("OPG_PRIVATE_KEY", wrong)
+    with pytest.raises(NoKey) as problem:
+        load_account()
+    assert wrong not in str(problem.value) + problem.value.advice
+
+
+def test_wrong_password_opens_nothing(keystore, monkeypatch):
+    monkeypatch.setenv("OPG_PASSWORD", "guess")
+    with pytest.raises(NoKey, match="does not open"):
+        load_account(keystore)
+
+
+def test_keystore_without_a_password_does_not_hang(keystore):
+    with pytest.raises(NoKey, match="password"):
+        load_account(keystore)
+
+
+def test_file_that_is_no_keystore(tmp_path):
+    path = tmp_path / "key.json"
+    path.write_text("hello")
+    with pytest.raises(NoKey):
+        load_account(path)
+    with pytest.raises(NoKey):
+        load_account(tmp_path / "none.json")

@@ -1,0 +1,72 @@
+"""Connecting, and what one is told when it does not work."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from opg.chain import Chain, Deployment
+from opg.chain.local import LocalChain, free_port
+from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
+
+
+def test_nobody_there_is_said_with_the_url():
+    url = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ChainUnreachable, match=url) as problem:
+        Chain(url)
+    assert "--rpc" in problem.value.advice
+
+
+def test_something_else_there_is_no_chain():
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with pytest.raises(ChainUnreachable):
+        Chain(f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+
+
+def test_manifest_of_another_chain_is_refused(stage):
+    with pytest.raises(WrongChain, match="chain 31337, the manifest is for chain 1"):
+        Chain(stage.local.url, Deployment(1, {}))
+
+
+def test_chain_without_a_manifest_says_so(stage):
+    with pytest.raises(NotDeployed):
+        Chain(stage.local.url).read("OPG", "totalSupply")
+
+
+def test_view_that_reverts_is_decoded(stage):
+    with pytest.raises(TransactionRefused, match=r"Models.version: NoSuchVersion\(versionId=99\)"):
+        stage.chain.read("Models", "version", 99)
+
+
+def test_chain_that_goes_away_is_unreachable_and_not_a_crash(stage):
+    with LocalChain() as other:
+        chain = other.chain
+    with pytest.raises(ChainUnreachable):
+        chain.head()
+
+
+def test_local_chains_are_gone_afterwards_and_never_share_a_port():
+    with LocalChain() as one, LocalChain() as two:
+        assert one.port != two.port
+        assert one.account().address != two.account().address
+    assert one.process.poll() is not None
+    assert two.process.poll() is not None
+
+
+def test_time_moves_with_the_chain(stage):
+    before = stage.chain.now()
+    stage.local.advance(1_000)
+    assert 1_000 <= stage.chain.now() - before < 1_010
