@@ -35,10 +35,10 @@ library Float32 {
             }
             let e := and(shr(23, a), 0xff)
             let d := sub(e, and(shr(23, b), 0xff))
-            // rare: b is zero or subnormal (d = e), a is within a factor 2 of infinity or beyond, or b begins more than
-            // 25 places below a
+            // rare: b is zero or subnormal (d = e), a is within a factor 2 of an end of the normal numbers or beyond, or b
+            // begins more than 25 places below a
             r := not(0)
-            if iszero(or(or(eq(d, e), gt(e, 253)), gt(d, 25))) {
+            if iszero(or(or(eq(d, e), gt(sub(e, 2), 251)), gt(d, 25))) {
                 // the exact sum, with 25 places below the last one of a; b is subtracted when the signs differ
                 r := add(
                     shl(25, or(and(a, 0x7fffff), 0x800000)),

@@ -179,8 +179,8 @@ library Functions {
     function tanh(uint256 x) internal pure returns (uint256) {
         uint256 a = x & MAGNITUDE;
         if (a < TANH_SMALL) {
-            a = x.mul(x);
-            return _polynomial(a, TANH_POLYNOMIAL, 5).mul(a).mul(x).add(x);
+            uint256 z = a.mul(a);
+            return (x & SIGN) | _polynomial(z, TANH_POLYNOMIAL, 5).mul(z).mul(a).add(a);
         }
         a = exp(a.add(a));
         return a == NAN ? NAN : (x & SIGN) | ONE.sub(TWO.div(a.add(ONE)));

@@ -18,7 +18,7 @@ from opg.errors import TransactionLost, TransactionRefused
 MAX_GAS = 16_777_216  # EIP-7825: what one transaction may use
 GAS_MARGIN = 1.2
 TIP_WEI = 1_000_000_000
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.01
 POLL_SECONDS_LATER = 1.0
 RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, with a higher price
 TIMEOUT_SECONDS = 300

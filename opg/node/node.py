@@ -38,6 +38,7 @@ TOPICS = [
     ("Inference", "Fulfilled"),
     ("Inference", "Committed"),
     ("Disputes", "Opened"),
+    ("Channels", "CloseStarted"),
 ]
 
 

@@ -282,10 +282,10 @@ def _with_sign_of(x: Floats, r: Floats) -> Floats:
 
 def _tanh(x: Floats) -> Floats:
     a = np.abs(x)
-    z = x * x
-    small = (_horner(z, _TANH) * z) * x + x
+    z = a * a
+    small = (_horner(z, _TANH) * z) * a + a
     large = np.float32(1) - np.float32(2) / (_exp(a + a) + np.float32(1))
-    return np.where(a < _TANH_SMALL, small, _with_sign_of(x, large))
+    return _with_sign_of(x, np.where(a < _TANH_SMALL, small, large))
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -10,6 +10,8 @@ CASES = 100_000
 BATCH = 4_000
 SIGN = np.uint32(0x80000000)
 
+EXPONENTS = [0, 1, 2, 3, 24, 25, 26, 27, 100, 101, 126, 127, 128, 150, 151, 227, 228, 229, 252, 253, 254, 255]
+
 SPECIAL = np.array(
     [
         *(0x00000000, 0x3F800000, 0x3F000000, 0x40000000, 0x40400000, 0x3FC00000, 0x40200000),  # 0, 1, ½, 2, 3, 1½, 2½
@@ -40,11 +42,12 @@ def words(floats: np.ndarray) -> Words:
 def operands(fn: int, count: int, seed: int = 0) -> list[Words]:
     """At least 10^5 operands of a function, every pair of special words among them.
 
-    Four parts of equal size: random bits; magnitudes that differ by up to 2^30; the same with few bits, so that sums and
-    products fall half-way between two floats; and numbers of the size that the function is interesting for.
+    Five parts of equal size: random bits; magnitudes that differ by up to 2^30; the same with few bits, so that sums and
+    products fall half-way between two floats; exponents where the arithmetic changes its ways; and numbers of the size
+    that the function is interesting for.
     """
     rng = np.random.default_rng([fn, seed])
-    size = CASES // 4
+    size = CASES // 5
     bits = [rng.integers(0, 1 << 32, size, dtype=np.uint32) for _ in range(count)]
     base = rng.integers(0, 1 << 31, size)
     near = [
@@ -54,10 +57,11 @@ def operands(fn: int, count: int, seed: int = 0) -> list[Words]:
         for _ in range(count)
     ]
     short = [x & ~np.uint32((1 << 11) - 1) for x in near]
-    return [
-        np.concatenate(parts)
-        for parts in zip(bits, near, short, _usual(fn, count, size, rng), _pairs(count), strict=True)
+    edges = [
+        (x & ~np.uint32(0x7F800000)) | (rng.choice(EXPONENTS, size).astype(np.uint32) << np.uint32(23)) for x in bits
     ]
+    usual = _usual(fn, count, size, rng)
+    return [np.concatenate(parts) for parts in zip(bits, near, short, edges, usual, _pairs(count), strict=True)]
 
 
 def _usual(fn: int, count: int, size: int, rng: np.random.Generator) -> list[Words]:

@@ -109,7 +109,7 @@ ROW = [0.5] * 64
         ([[[True] * 64]], "float32"),
         ([[[None] * 64]], "float32"),
         ([[[1e39] * 64]], "NaN or infinity"),
-        ([[[10**400] * 64]], "image"),
+        ([[[10**100] * 64]], "image"),
         ([], "0 inputs were given"),
         ([[ROW], [ROW]], "2 inputs were given"),
         ("picture", "neither a list nor an object"),
@@ -131,9 +131,9 @@ def test_bad_inputs_are_unprocessable(served, good, inputs, reason):
     assert reply.json()["advice"]
 
 
-@pytest.mark.parametrize("version", [2, 0, -1, "1", 1.0, True, None, [1]])
-def test_version_that_is_not_served_is_not_found(served, good, version):
-    reply = served[1].post("/opg/v1/infer", json=good | {"version": version})
+@pytest.mark.parametrize("number", [2, 0, -1, "1", 1.0, True, None, [1]])
+def test_version_that_is_not_served_is_not_found(served, good, number):
+    reply = served[1].post("/opg/v1/infer", json=good | {"version": number})
     assert reply.status_code == 404
     assert reply.json()["advice"] == "served are: 1"
 
