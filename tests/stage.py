@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -46,13 +47,13 @@ def digits() -> Digits:
     return Digits.load()
 
 
-@pytest.fixture
-def version(stage: Stage) -> LoadedVersion:
+@pytest.fixture(scope="session")
+def version(session_stage: Stage) -> LoadedVersion:
     """The published version, checked against its file."""
-    return load_version(stage.chain, stage.version_id, DIGITS)
+    return load_version(session_stage.chain, session_stage.version_id, DIGITS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def picture(version: LoadedVersion, digits: Digits) -> Callable[[int], tuple[bytes, ...]]:
     """Held-out picture n as input tensors."""
     return lambda number=0: version.parse_inputs([digits.picture(number).tolist()])
@@ -91,21 +92,27 @@ class Host:
             thread.join()
 
 
+def make_host(
+    stage: Stage, data: Path, price: int = 0, executor: Executor | None = None, kind: type[Node] = Node
+) -> Host:
+    """A staked operator with a node. `price` in wei; `executor` and `kind` other than the honest ones."""
+    key, port = stage.local.account(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    operator = stage.operator(STAKE, key, url)
+    operator.send("Inference", "offer", stage.version_id, OPG)
+    versions = {stage.version_id: load_version(stage.chain, stage.version_id, DIGITS, executor)}
+    policy = Policy(price=price, endpoint=url)
+    node = kind(stage.chain, Sender(stage.chain, key), operator.address, versions, Store(data), policy)
+    return Host(operator, key, node, port)
+
+
 @pytest.fixture
-def host(stage: Stage, version: LoadedVersion, tmp_path: Path) -> Iterator[Callable[..., Host]]:
-    """Makes staked operators. `price` in wei; `executor` other than the honest one; `kind` other than `Node`."""
+def host(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+    """Makes hosts, see `make_host`."""
     made: list[Host] = []
 
-    def make(price: int = 0, executor: Executor | None = None, kind: type[Node] = Node) -> Host:
-        key, port = stage.local.account(), free_port()
-        url = f"http://127.0.0.1:{port}"
-        operator = stage.operator(STAKE, key, url)
-        operator.send("Inference", "offer", version.id, OPG)
-        mine = load_version(stage.chain, version.id, DIGITS, executor)
-        store = Store(tmp_path / f"node-{len(made)}.sqlite")
-        policy = Policy(price=price, endpoint=url)
-        node = kind(stage.chain, Sender(stage.chain, key), operator.address, {version.id: mine}, store, policy)
-        made.append(Host(operator, key, node, port))
+    def make(**options: Any) -> Host:
+        made.append(make_host(stage, tmp_path / f"node-{len(made)}.sqlite", **options))
         return made[-1]
 
     yield make

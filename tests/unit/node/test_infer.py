@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from dataclasses import replace
 
 import pytest
@@ -15,15 +16,18 @@ from opg.chain import answer_digest, ask_digest, recover, sign_digest
 from opg.chain.structs import Ask
 from opg.node import Store, create_app
 from opg.versions import bundle
+from tests.stage import make_host
 
 USER = Account.from_key("0x" + "a1" * 32)
 
 
-@pytest.fixture
-def served(host):
-    """A host and an HTTP client of it."""
-    made = host()
-    return made, TestClient(create_app(made.node, max_body_bytes=20_000), raise_server_exceptions=False)
+@pytest.fixture(scope="module")
+def served(session_stage, tmp_path_factory):
+    """A host and an HTTP client of it, for all tests of this file."""
+    mark = session_stage.local.rpc("evm_snapshot")
+    made = make_host(session_stage, tmp_path_factory.mktemp("node") / "node.sqlite")
+    yield made, TestClient(create_app(made.node, max_body_bytes=20_000), raise_server_exceptions=False)
+    session_stage.local.rpc("evm_revert", mark)
 
 
 def body(chain, host, tensors, account=USER, **changes):
@@ -41,7 +45,8 @@ def body(chain, host, tensors, account=USER, **changes):
 
 @pytest.fixture
 def good(stage, served, picture):
-    return body(stage.chain, served[0], picture())
+    """A request that is answered."""
+    return body(stage.chain, served[0], picture(), nonce=secrets.randbits(52))
 
 
 def test_answer_is_right_and_signed(stage, served, good, picture, version, digits):
@@ -82,10 +87,11 @@ def test_answer_is_on_disk_when_it_leaves(served, good):
     elsewhere.close()
 
 
-def test_answer_that_cannot_be_kept_does_not_leave(served, good):
-    host, http = served
-    host.node.store.close()
-    assert http.post("/opg/v1/infer", json=good).status_code == 500
+def test_answer_that_cannot_be_kept_does_not_leave(stage, host, picture):
+    made = host()
+    made.node.store.close()
+    http = TestClient(create_app(made.node), raise_server_exceptions=False)
+    assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture())).status_code == 500
 
 
 def test_inputs_may_be_plain_numbers_by_name(stage, served, digits, picture):
