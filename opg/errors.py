@@ -71,6 +71,10 @@ class UnknownVersion(OPGError):
     """The version asked for is not served here, or does not exist."""
 
 
+class WrongKey(OPGError):
+    """The key at hand is not the one that the chain has registered."""
+
+
 class WrongModel(OPGError):
     """The model file is not what the version on chain commits to."""
 

@@ -37,9 +37,8 @@ def session_stage() -> Iterator[Stage]:
 @pytest.fixture
 def stage(session_stage: Stage) -> Iterator[Stage]:
     """The contracts on a chain of their own, with the digits model published; brought back after each test."""
-    mark = session_stage.local.rpc("evm_snapshot")
-    yield session_stage
-    session_stage.local.rpc("evm_revert", mark)
+    with session_stage.local.restored():
+        yield session_stage
 
 
 @pytest.fixture(scope="session")

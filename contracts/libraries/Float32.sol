@@ -9,7 +9,8 @@ pragma solidity 0.8.37;
 ///
 /// The paths for normal numbers are assembly, because dot products spend their gas there. Rounding away s bits is
 /// `(S + half - 1 + lowest kept bit) >> s`; its carry runs from the significand into the exponent field, as it should,
-/// and from the largest finite number into infinity.
+/// and from the largest finite number into infinity. There, 0x7fffff are the bits of the fraction, 0x800000 is the
+/// implicit bit above them, 0xff the exponent field once it is shifted down.
 library Float32 {
     uint256 internal constant NAN = 0x7fc00000;
     uint256 internal constant INFINITY = 0x7f800000;

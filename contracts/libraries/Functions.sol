@@ -253,7 +253,7 @@ library Functions {
             q = (turn + (1 << 61)) >> 62;
             uint256 nearest = q << 62;
             uint256 distance = turn < nearest ? nearest - turn : turn - nearest;
-            // the first 32 bits; a float is never so near to a multiple of π/2 that there are fewer
+            // the first 32 bits; no float is so near to a multiple of π/2 that there are fewer than 33
             uint256 shift = distance.lastBit() - 31;
             r = Float32.round((distance >> shift) * TWO_PI, 150 - 93 + shift);
             if (turn < nearest) r |= SIGN;

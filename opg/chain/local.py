@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,6 +63,19 @@ class LocalChain:
         """Moves the chain's time forward and makes a block."""
         self.rpc("evm_increaseTime", seconds)
         self.rpc("evm_mine")
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Undoes afterwards whatever happens meanwhile; but time goes on with the clock on the wall."""
+        mark = self.rpc("evm_snapshot")
+        try:
+            yield
+        finally:
+            self.rpc("evm_revert", mark)
+            wall = int(time.time())
+            if self.chain.block("latest")["timestamp"] < wall:
+                self.rpc("evm_setNextBlockTimestamp", wall)
+                self.rpc("evm_mine")
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """Sends one of the node's own commands."""

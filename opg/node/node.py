@@ -21,7 +21,7 @@ from opg.errors import (
     PaymentRequired,
     TransactionRefused,
     UnknownVersion,
-    WrongModel,
+    WrongKey,
 )
 from opg.log import say
 from opg.node.batches import commit_batch
@@ -89,7 +89,7 @@ class Node:
         """Refuses to serve with a key that cannot sign for the operator, or without enough stake."""
         key = self.sender.address
         if not self.chain.read("Staking", "isKeyAt", self.operator, key, self.chain.now()):
-            raise WrongModel(
+            raise WrongKey(
                 f"{key} is not the serving key of {self.operator}",
                 "register it with the operator's account: opg operator register",
             )

@@ -24,10 +24,9 @@ USER = Account.from_key("0x" + "a1" * 32)
 @pytest.fixture(scope="module")
 def served(session_stage, tmp_path_factory):
     """A host and an HTTP client of it, for all tests of this file."""
-    mark = session_stage.local.rpc("evm_snapshot")
-    made = make_host(session_stage, tmp_path_factory.mktemp("node") / "node.sqlite")
-    yield made, TestClient(create_app(made.node, max_body_bytes=20_000), raise_server_exceptions=False)
-    session_stage.local.rpc("evm_revert", mark)
+    with session_stage.local.restored():
+        made = make_host(session_stage, tmp_path_factory.mktemp("node") / "node.sqlite")
+        yield made, TestClient(create_app(made.node, max_body_bytes=20_000), raise_server_exceptions=False)
 
 
 def body(chain, host, tensors, account=USER, **changes):
@@ -64,7 +63,7 @@ def test_answer_is_right_and_signed(stage, served, good, picture, version, digit
 
 def test_chain_accepts_the_signature_as_the_operators(stage, served, good):
     signed = SignedAnswer.from_json(served[1].post("/opg/v1/infer", json=good).json())
-    stage.local.advance(1)
+    stage.local.advance(5)
     digest, until = stage.chain.read("Inference", "liability", signed.answer.abi(), signed.evidence.abi())
     assert digest == signed.digest
     assert until == signed.answer.issued_at + stage.chain.read("Inference", "windowSeconds")

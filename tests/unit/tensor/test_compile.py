@@ -90,7 +90,7 @@ def test_bytes_that_are_not_a_model_are_refused(data):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(CompileError, match="nowhere.onnx"):
+    with pytest.raises(CompileError, match=r"nowhere\.onnx"):
         compile_onnx("nowhere.onnx")
 
 
