@@ -31,6 +31,7 @@ PENALTY = 1_000 * OPG
 BOUNTY = PENALTY - PENALTY * BURN_BPS // 10_000
 CLOCK_SECONDS = 6 * HOUR
 MOVE_SECONDS = HOUR
+MOVES_PER_SIDE = 7
 STAKE = 50_000 * OPG
 PURSE = 100_000 * OPG
 SUPPLY = 1_000_000_000 * OPG
@@ -253,6 +254,7 @@ class Match:
     def step(self, operator: OperatorMind, challenger: ChallengerMind) -> bool:
         """One move. False when the side to move has none, or (the operator's) one that is refused."""
         state = self.state
+        assert len(self.gas) <= 1 + 2 * MOVES_PER_SIDE, "a game has an end"
         if state.phase.waits_for_challenger:
             move = challenger.move(state, self.revealed)
             if move is None:

@@ -45,6 +45,9 @@ def _from_environment() -> LocalAccount:
     if not key:
         raise NoKey("there is no key to sign with", HOW)
     try:
-        return Account.from_key(key)
+        account = Account.from_key(key)
     except (ValueError, TypeError, ValidationError):
-        raise NoKey("OPG_PRIVATE_KEY is not a private key", "it must be 32 bytes in hexadecimal") from None
+        account = None
+    if account is None or not any(account.key):  # some versions of eth_account take the key zero
+        raise NoKey("OPG_PRIVATE_KEY is not a private key", "it must be 32 bytes in hexadecimal")
+    return account

@@ -61,7 +61,8 @@ class LocalChain:
 
     def advance(self, seconds: int) -> None:
         """Moves the chain's time forward and makes a block."""
-        self.rpc("evm_increaseTime", seconds)
+        latest = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        self.rpc("evm_setNextBlockTimestamp", latest + seconds)
         self.rpc("evm_mine")
 
     @contextmanager

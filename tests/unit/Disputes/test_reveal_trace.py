@@ -97,12 +97,24 @@ def test_more_or_fewer_outputs_than_the_program_has(match, move, roots, paths):
         match.send(replace(move, output_roots=move.output_roots * roots, output_paths=move.output_paths * paths))
 
 
-def test_an_answer_with_more_outputs_than_the_program_has(world, liar, lie):
+@pytest.mark.parametrize("paths", [1, 2])
+def test_an_answer_with_more_outputs_than_the_program_has(world, liar, lie, paths):
     root = lie.trees[2].tensor_root
-    match = world.open(world.answer(lie, output=keccak(root + root)))
+    signed = keccak(root + root)
+    match = world.open(world.answer(lie, output=signed))
     move = liar.move(match.state)
-    with reverts("WrongOutputs", keccak(root + root), keccak(root + root)):
-        match.send(replace(move, output_roots=[root, root], output_paths=move.output_paths * 2))
+    with reverts("WrongOutputs", signed, signed):
+        match.send(replace(move, output_roots=[root, root], output_paths=move.output_paths * paths))
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_an_answer_with_fewer_outputs_than_the_program_has(evm, paths):
+    world = GameWorld(evm, chain(op_count=2, words=3, outputs=(1, 0)))
+    signed = keccak(world.honest.trees[1].tensor_root)
+    match = world.open(world.answer(output=signed))
+    move = OperatorMind(world.honest).move(match.state)
+    with reverts("WrongOutputs", signed, signed):
+        match.send(replace(move, output_roots=move.output_roots[:1], output_paths=move.output_paths[:paths]))
 
 
 @pytest.mark.parametrize("length", [0, 1, 3])
