@@ -8,7 +8,7 @@ from opg.chain.connection import Chain
 from opg.chain.events import emitted
 from opg.chain.sender import Sender, Sent
 from opg.chain.structs import Answer, Evidence
-from opg.errors import NothingToDispute, OPGError
+from opg.errors import NoBond, NothingToDispute
 from opg.game import Blame, ChallengerMind, Game, Phase, Pick, Prove
 from opg.games import claim_when_due, play, read_game, read_revealed
 from opg.log import say
@@ -71,9 +71,9 @@ class Challenge:
         me, disputes = self.sender.address, self.chain.deployment.address("Disputes")
         balance = int(self.chain.read("OPG", "balanceOf", me))
         if balance < bond:
-            raise OPGError(
+            raise NoBond(
                 f"{me} has {balance} wei of OPG, a dispute needs a bond of {bond}",
-                "send it some; it comes back",
+                "send it some, or fetch bonds that came back: opg collect",
             )
         if self.chain.read("OPG", "allowance", me, disputes) < bond:
             self.sender.send("OPG", "approve", disputes, bond)

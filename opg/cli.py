@@ -52,7 +52,7 @@ app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(channel_app, name="channel")
 
-out = Console(highlight=False)
+out = Console(highlight=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
@@ -124,7 +124,7 @@ def _table(title: str, rows: list[tuple[str, Any]]) -> None:
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, str(value))
-    out.print(table)
+    out.print(table, soft_wrap=False)
 
 
 def address(text: str) -> str:

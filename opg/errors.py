@@ -107,6 +107,10 @@ class NotStaked(OPGError):
     """The operator has too little stake behind its answers."""
 
 
+class NoBond(OPGError):
+    """The challenger has too few OPG to open a dispute."""
+
+
 class NothingToDispute(OPGError):
     """The answer is right, or can no longer be disputed."""
 

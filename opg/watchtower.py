@@ -26,7 +26,7 @@ from opg.chain.sender import Sender
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
 from opg.challenge import Case, Challenge, is_right
-from opg.errors import ModelUnreadable, NothingToDispute, OPGError, TransactionRefused
+from opg.errors import ModelUnreadable, NoBond, NothingToDispute, OPGError, TransactionRefused
 from opg.log import say
 from opg.tensor import TensorError
 from opg.tensor.commitment import ListTree
@@ -80,6 +80,7 @@ class Watchtower:
         self.reader = EventReader(chain, TOPICS, row[0] if row else None, confirmations)
         self._versions: dict[int, LoadedVersion | None] = {}
         self._challenges: dict[bytes, Challenge] = {}
+        self._complaints: dict[bytes, str] = {}
         self._session = requests.Session()
         self._later: dict[int, float] = {}  # by batch: when its data is asked for again
         self.judged = 0
@@ -218,18 +219,25 @@ class Watchtower:
         version = self.version(case.answer.version)
         if version is None:
             return
-        challenge = self._challenges.setdefault(case.digest, Challenge(self.sender, version, case))
+        if case.digest not in self._challenges:
+            self._challenges[case.digest] = Challenge(self.sender, version, case)
+        over = False
         try:
-            over = challenge.step()
+            over = self._challenges[case.digest].step()
         except TransactionRefused as problem:
-            say("refused", doing="disputing", answer=case.digest, why=str(problem))
+            self._complain(case, problem)
             over = problem.name in ("WindowOver", "AnswerRefuted")
-        except NothingToDispute as problem:
-            say("stuck", answer=case.digest, why=str(problem))
-            over = False
+        except (NothingToDispute, NoBond) as problem:
+            self._complain(case, problem)
         if over:
             self._db.execute("update cases set running = 0 where digest = ?", (case.digest,))
             self._challenges.pop(case.digest, None)
+
+    def _complain(self, case: Case, problem: OPGError) -> None:
+        """Says what is in the way, once for as long as it is the same."""
+        if self._complaints.get(case.digest) != str(problem):
+            self._complaints[case.digest] = str(problem)
+            say("cannot dispute", answer=case.digest, why=str(problem), advice=problem.advice)
 
 
 def _sha256(path: Path) -> bytes:

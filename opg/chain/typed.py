@@ -50,9 +50,14 @@ def sign_digest(digest: bytes, account: LocalAccount) -> bytes:
     return bytes(Account.unsafe_sign_hash(digest, account.key).signature)
 
 
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0  # of secp256k1
+
+
 def recover(digest: bytes, signature: bytes) -> str | None:
     """Address that signed; None when the bytes are no signature of anybody."""
     if len(signature) != 65 or signature[64] not in (27, 28):
+        return None
+    if int.from_bytes(signature[32:64], "big") > HALF_ORDER:  # the mirrored form, which the contracts refuse
         return None
     try:
         made = Signature(signature[:64] + bytes([signature[64] - 27]))

@@ -35,6 +35,8 @@ def play(tower, *hosts, rounds=ROUNDS):
         for host in hosts:
             host.node.tick()
         tower.tick()
+        if tower.judged and not tower._cases():
+            return
 
 
 def game_of(tower, digest):
@@ -97,8 +99,9 @@ def test_lie_anywhere_is_found(stage, tower, host, user, picture, place):
     assert (game.phase, game.op_index) == (Phase.CHALLENGER_WON, place[0])
 
 
-def test_wrong_answer_in_a_batch_loses(stage, tower, liar, picture):
-    """Off chain, signed, one of three in a batch; all that is on chain is one hash."""
+def test_wrong_answers_in_a_batch_lose(stage, tower, liar, picture):
+    """Off chain, signed, in a batch of which all that is on chain is one hash."""
+    stage.pay(tower.sender.address, 100)
     digests = [
         SignedAnswer.from_json(liar.node.infer(body(stage.chain, liar, picture(n), nonce=n))).digest for n in range(3)
     ]
@@ -106,8 +109,21 @@ def test_wrong_answer_in_a_batch_loses(stage, tower, liar, picture):
     with liar.serving():
         play(tower, liar)
     assert tower.judged == 3
-    assert all(game_of(tower, digest).phase == Phase.CHALLENGER_WON for digest in digests[:1])
-    assert refuted(stage, digests[0])
+    assert all(refuted(stage, digest) for digest in digests)
+
+
+def test_one_bond_too_few_does_not_stop_the_games_that_run(stage, tower, liar, picture):
+    """Three wrong answers, OPG for two bonds: two games are played to the end, the third waits."""
+    for number in range(3):
+        liar.node.infer(body(stage.chain, liar, picture(number), nonce=number))
+    liar.node.commit()
+    with liar.serving():
+        play(tower, liar)
+    assert len(tower._cases()) == 1
+    assert stage.chain.read("Disputes", "creditOf", tower.sender.address) == 2 * stage.chain.read("Disputes", "bond")
+    actions.collect(tower.sender)
+    play(tower, liar)
+    assert not tower._cases()
 
 
 def test_batch_whose_data_is_late_is_judged_when_it_comes(stage, tower, liar, picture):

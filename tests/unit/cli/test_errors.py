@@ -1,0 +1,173 @@
+"""Every error is one line and what to do next; exit code 1, no traceback, no key."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from eth_account import Account
+from onnx import TensorProto, helper
+
+from opg.chain.deploying import OPG
+from opg.chain.local import free_port
+from scripts.stage import DIGITS
+from tests.unit.cli.conftest import Cli
+
+
+def fails(result, *parts: str) -> None:
+    """One line and an arrow with advice, on standard error; nothing else."""
+    code, out, err = result
+    assert code == 1, (out, err)
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert [line.split()[0] for line in lines] == ["error:", "→"], err
+    for part in parts:
+        assert part in err, (part, err)
+
+
+def test_unknown_operator_names_the_node_and_the_operator(cli: Cli, tmp_path):
+    node = helper.make_node("Hardmax", ["x"], ["y"], name="the_odd_one")
+    tensors = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 4]) for n in "xy"]
+    graph = helper.make_graph([node], "g", tensors[:1], tensors[1:])
+    path = tmp_path / "odd.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    fails(cli("compile", str(path)), "the_odd_one", "Hardmax", "not supported")
+
+
+def test_unbound_axis_says_how_to_bind_it(cli: Cli):
+    fails(cli("compile", str(DIGITS)), "axis 0 is dynamic", "--bind batch=1")
+
+
+def test_file_that_is_not_there_or_no_model(cli: Cli, tmp_path):
+    fails(cli("compile", str(tmp_path / "none.onnx")), "none.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    fails(cli("compile", str(tmp_path / "text.onnx")), "not a valid ONNX file")
+
+
+def test_chain_that_is_not_there_is_named(cli: Cli):
+    url = f"http://127.0.0.1:{free_port()}"
+    fails(cli("operator", "status", Account.create().address, rpc=url), url, "--rpc")
+
+
+def test_missing_manifest_says_what_to_do(cli: Cli, tmp_path):
+    fails(cli("operator", "status", Account.create().address, manifest=tmp_path / "none.json"), "opg deploy")
+
+
+def test_no_key_says_where_to_put_one(cli: Cli):
+    fails(cli("operator", "stake", "5"), "OPG_PRIVATE_KEY")
+
+
+def test_keys_are_never_options(cli: Cli):
+    key = "0x" + "5e" * 32
+    code, _, err = cli("operator", "stake", "5", "--private-key", key)
+    assert code != 0
+    assert "No such option" in err
+
+
+def test_wrong_input_shape_is_said_before_anything_is_sent(cli: Cli, stage, host, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1, 63), np.float32))
+    options = ["--version-id", "1", "--operator", host().address, "--model", str(DIGITS)]
+    fails(cli("ask", *options, str(tmp_path / "x.npy"), key=stage.local.account()), "shape [1, 63]", "[1, 64]")
+
+
+def test_wrong_input_shape_is_said_by_the_operator_otherwise(cli: Cli, stage, host, tmp_path):
+    made = host()
+    (tmp_path / "x.json").write_text(json.dumps([[[0.5] * 63]]))
+    with made.serving():
+        options = ["--version-id", "1", "--operator", made.address, str(tmp_path / "x.json")]
+        fails(cli("ask", *options, key=stage.local.account()), "the operator refuses", "63 words", "[1, 64]")
+
+
+def test_input_file_that_is_unreadable(cli: Cli, stage, host, tmp_path):
+    options = ["--version-id", "1", "--operator", host().address]
+    fails(cli("ask", *options, str(tmp_path / "none.json"), key=stage.local.account()), "cannot read")
+
+
+def test_unstaked_operator_is_refused(cli: Cli, stage, tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps([[[0.5] * 64]]))
+    nobody = stage.person()
+    options = ["--version-id", "1", "--operator", nobody.address, str(tmp_path / "x.json")]
+    fails(cli("ask", *options, key=stage.local.account()), "minimum stake", "opg operator stake")
+
+
+def test_wrong_key_does_not_serve(cli: Cli, stage, host, tmp_path):
+    options = ["--model", str(DIGITS), "--version-id", "1", "--operator", host().address, "--data", str(tmp_path)]
+    fails(cli("node", *options, key=stage.local.account()), "is not the serving key", "opg operator register")
+
+
+def test_other_peoples_model_cannot_be_published(cli: Cli, stage, user):
+    options = ["--model-id", "1", "--cid", "x", "--bind", "batch=1"]
+    fails(cli("model", "publish", str(DIGITS), *options, key=user.account), "NotModelOwner", "model's owner")
+
+
+def test_expired_window_is_said(cli: Cli, stage, host, picture, tmp_path):
+    from opg.answers import SignedAnswer
+    from scripts.liar import LyingExecutor
+    from tests.unit.node.test_infer import body
+
+    made = host(executor=LyingExecutor(2, 5))
+    receipt = tmp_path / "receipt.json"
+    SignedAnswer.from_json(made.node.infer(body(stage.chain, made, picture()))).save(receipt)
+    stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 60)
+    challenger = stage.person(opg=100)
+    fails(cli("dispute", str(receipt), "--model", str(DIGITS), key=challenger.account), "WindowOver", "no longer")
+
+
+def test_right_answer_is_not_disputed(cli: Cli, stage, host, picture, tmp_path):
+    from opg.answers import SignedAnswer
+    from tests.unit.node.test_infer import body
+
+    made = host()
+    receipt = tmp_path / "receipt.json"
+    SignedAnswer.from_json(made.node.infer(body(stage.chain, made, picture()))).save(receipt)
+    challenger = stage.person(opg=100)
+    fails(cli("dispute", str(receipt), "--model", str(DIGITS), key=challenger.account), "the answer is right")
+
+
+def test_thaw_that_is_not_over_is_said_with_its_time(cli: Cli, stage):
+    operator = stage.operator(1_500, stage.local.account(), "http://x")
+    operator.send("Staking", "startThaw", OPG)
+    fails(cli("operator", "withdraw", "1", key=operator.account), "ThawingNotOver(until=", "wait")
+
+
+def test_account_without_ether_is_told(cli: Cli):
+    fails(cli("model", "register", "mine", key=Account.create()), "insufficient funds", "ether")
+
+
+@pytest.mark.parametrize("text", ["five", "-1", "1e-19", "nan", "inf", ""])
+def test_amount_that_is_none(cli: Cli, user, text):
+    fails(cli("operator", "stake", "--", text, key=user.account), "is not an amount", "12.5")
+
+
+def test_address_that_is_none(cli: Cli):
+    fails(cli("operator", "status", "0x12"), "is no address")
+
+
+def test_files_and_versions_have_to_match(cli: Cli, host, user, tmp_path):
+    options = ["--model", str(DIGITS), "--version-id", "1", "--version-id", "2"]
+    fails(cli("node", *options, "--operator", host().address, key=user.account), "1 files for 2 versions")
+
+
+def test_unknown_preset(cli: Cli, user):
+    to = ["--treasury", user.address, "--holder", user.address]
+    fails(cli("deploy", *to, "--preset", "moon", key=user.account), "no preset 'moon'", "local, testnet")
+
+
+def test_commands_on_a_node_that_never_ran_here(cli: Cli, user, tmp_path):
+    fails(cli("operator", "redeem", "--data", str(tmp_path), key=user.account), "no node's data", "--data")
+
+
+def test_console_script_prints_no_traceback(stage, tmp_path):
+    """The real process, with everything that is imported on the way."""
+    environment = {**os.environ, "OPG_RPC": stage.local.url, "OPG_MANIFEST": str(tmp_path / "none.json")}
+    command = [str(Path(sys.executable).parent / "opg")]
+    if not Path(command[0]).exists():
+        command = [sys.executable, "-m", "opg.cli"]
+    done = subprocess.run([*command, "collect"], env=environment, capture_output=True, text=True)
+    fails((done.returncode, done.stdout, done.stderr), "no deployment manifest")
