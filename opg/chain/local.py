@@ -60,9 +60,8 @@ class LocalChain:
         return made
 
     def advance(self, seconds: int) -> None:
-        """Moves the chain's time forward and makes a block."""
-        latest = int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-        self.rpc("evm_setNextBlockTimestamp", latest + seconds)
+        """Makes a block that is so many seconds ahead of now: of the newest block, or of the clock on the wall."""
+        self.rpc("evm_setNextBlockTimestamp", self.chain.now() + seconds)
         self.rpc("evm_mine")
 
     @contextmanager
