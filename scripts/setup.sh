@@ -23,9 +23,10 @@ if [ "$(cat .venv/.stamp 2>/dev/null || true)" != "$want" ]; then
   "$python" -m venv .venv
   # mypyc's wheel of Brownie crashes on state machines and default networks: build it pure
   BROWNIE_LIB=1 BROWNIE_NOCOMPILE=1 .venv/bin/python -m pip install --disable-pip-version-check --require-hashes \
-    --no-binary eth-brownie -r requirements.lock | grep -v '^Requirement already' || true
-  .venv/bin/python -c 'import brownie, numba, onnx, pyrevm, web3' 2>/dev/null ||
-    fail "the Python packages did not install; run make setup again and read what pip says above."
+    --no-binary eth-brownie -r requirements.lock | { grep -v '^Requirement already' || true; } ||
+    fail "the Python packages did not install: read what pip says above, then run make setup again."
+  .venv/bin/python -c 'import brownie, numba, onnx, pyrevm, web3' ||
+    fail "the Python packages are there but cannot be used: remove .venv and run make setup again."
   .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
   echo "$want" >.venv/.stamp
 fi

@@ -34,6 +34,9 @@ from eth_utils import keccak, to_checksum_address
 ROOT = Path(__file__).resolve().parent.parent
 TX_GAS_CAP = 16_777_216  # EIP-7825
 MAX_CODE = 24_576  # EIP-170
+# returns the code of the address it is called with: pyrevm's own get_code pads what revm has analysed
+CODE_READER = bytes.fromhex("5f35803b805f5f843c5ff3")
+CODE_READER_ADDRESS = "0x" + "c0de" * 10
 GENESIS = 1_800_000_000
 CHAIN_ID = 31337
 
@@ -266,6 +269,7 @@ class RevmBackend:
             spec_id="OSAKA", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID), block=self._block())
         )
         self.evm.set_tx_env(pyrevm.TxEnv(chain_id=None))
+        self.evm.insert_account_info(CODE_READER_ADDRESS, pyrevm.AccountInfo(code=CODE_READER))
 
     def _block(self) -> pyrevm.BlockEnv:
         return pyrevm.BlockEnv(number=self.number, timestamp=self.time, gas_limit=2**40, basefee=0)
@@ -284,11 +288,11 @@ class RevmBackend:
         return self.evm.get_balance(address)
 
     def code(self, address: str) -> bytes:
-        return bytes(self.evm.get_code(address) or b"")
+        return self.call("0x" + "00" * 20, CODE_READER_ADDRESS, encode(["address"], [address]), None)
 
     def deploy(self, sender: str, code: bytes) -> tuple[str, int]:
         try:
-            address = self.evm.deploy(sender, code)
+            address = self.evm.deploy(sender, code, gas=TX_GAS_CAP)
         except RuntimeError as error:
             raise self._failure(error) from None
         return address, self.evm.result.gas_used
@@ -354,6 +358,8 @@ class AnvilBackend:
         )  # fmt: skip
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
         for _ in range(100):
+            # a node of somebody else on this port would answer just as well, and its receipts would not be ours
+            assert self.process.poll() is None, f"anvil stopped at once: is port {port} taken?"
             try:
                 assert int(self.rpc("eth_chainId"), 16) == CHAIN_ID
                 self.rpc("anvil_setBlockTimestampInterval", 1)  # time is the test's, not the wall's
@@ -361,6 +367,7 @@ class AnvilBackend:
             except httpx.HTTPError:
                 time.sleep(0.1)
         else:
+            self.close()
             raise RuntimeError("anvil did not start")
 
     def rpc(self, method: str, *params: Any) -> Any:
@@ -382,7 +389,8 @@ class AnvilBackend:
     def advance(self, seconds: int, blocks: int = 1) -> None:
         if seconds:
             self.rpc("evm_setNextBlockTimestamp", self.now() + seconds)
-        self.rpc("evm_mine")
+        for _ in range(blocks):
+            self.rpc("evm_mine")
 
     def now(self) -> int:
         return int(self.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)

@@ -28,6 +28,8 @@ def contracts(local: LocalChain) -> Iterator[Any]:
 
     CONFIG.networks["development"]["host"] = local.url
     network.connect("development", launch_rpc=False)
+    network.max_fee("10 gwei")
+    network.priority_fee("1 gwei")
     assert chain.id == CHAIN_ID, "Brownie never checks which chain it talks to"
     loaded = project.load(ROOT, name="Opg")
     yield loaded

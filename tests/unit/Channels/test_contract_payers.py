@@ -1,6 +1,5 @@
 """Payers whose signatures a contract judges (ERC-1271), and payers that become contracts (EIP-7702)."""
 
-import pytest
 from eth_account import Account
 
 from tests.evm import reverts
@@ -62,7 +61,6 @@ def test_a_contract_that_answers_nothing_signs_nothing(channels, opg, voucher, s
         channels.redeem(signed, opg, sign_voucher(bob, signed), sender=bob)
 
 
-@pytest.mark.skip(reason="depends on the node's clock; to be mended")
 def test_an_account_that_gets_code_stays_bound(anvil_evm, alice, bob, charlie, frank):
     """Attack 13, EIP-7702: the payer signs, then points its account at code that denies every signature."""
     evm = anvil_evm

@@ -82,7 +82,6 @@ def test_node_that_died_after_sending_learns_the_batchs_id_from_the_chain(answer
     assert store.batch(batch_id)[1] == batch_id
 
 
-@pytest.mark.skip(reason="depends on the node's clock; to be mended")
 def test_node_commits_by_itself_when_it_is_time(stage, answered):
     old = answered.node
     policy = Policy(commit_every_seconds=3_600, endpoint=answered.url)

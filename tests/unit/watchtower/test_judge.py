@@ -209,7 +209,6 @@ def test_two_watchtowers_do_not_disturb_each_other(stage, tower, liar, user, pic
     assert stakes(stage, liar) == 1_000 * OPG
 
 
-@pytest.mark.skip(reason="depends on the node's clock; to be mended")
 def test_watchtower_without_the_bond_says_so_and_goes_on(stage, tmp_path, liar, user, picture, capsys):
     poor = Watchtower(stage.chain, stage.person(), [DIGITS], tmp_path / "poor.sqlite")
     _, wrong = ask_on_chain(stage, user, liar, picture())
