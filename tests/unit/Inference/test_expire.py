@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.evm import reverts
+from tests.evm import Reverted, reverts
 from tests.market import BURN_BPS, COLLATERAL, OPG, OUTPUT, PRICE, STAKE, THAWING_SECONDS
+
+OPEN = (1).to_bytes(32, "big")
 
 
 @pytest.fixture
@@ -56,6 +58,33 @@ def test_an_operator_without_stake_cannot_keep_the_fee(market, inference, late):
     assert inference.expire(late, sender=market.dave).event("Expired").slashed == 0
     inference.withdrawCredit(market.alice, sender=market.alice)
     assert market.token.balanceOf(inference) == 0
+
+
+def test_the_refund_does_not_wait_for_the_role(market, inference, late):
+    """Attack 15: governance took the contract's role while requests ran. The penalty is lost, the fee and the collateral are not."""
+    staking = market.staking
+    staking.revokeRole(staking.SLASHER_ROLE(), inference, sender=market.admin)
+    receipt = inference.expire(late, sender=market.dave)
+    assert receipt.event("Expired").slashed == 0
+    assert inference.creditOf(market.alice) == PRICE
+    assert staking.stakeOf(market.bob) == (STAKE, 0, 0)
+
+
+@pytest.mark.parametrize("gas", [*range(60_000, 200_000, 20_000), *range(200_000, 700_000, 50_000)])
+def test_no_operator_is_spared_by_too_little_gas(market, inference, late, gas):
+    """Attack 16: whoever closes the request cannot let the penalty run dry and the rest go through."""
+    try:
+        receipt = inference.expire(late, sender=market.bob, gas=gas)
+    except Reverted:
+        assert inference.requestState(inference.hashRequest(late)) == OPEN
+        return
+    assert receipt.event("Expired").slashed == COLLATERAL
+
+
+def test_the_gas_for_the_penalty_is_asked_for(market, inference, late):
+    with reverts("NotEnoughGas"):
+        inference.expire(late, sender=market.bob, gas=500_000)
+    inference.expire(late, sender=market.bob, gas=600_000)
 
 
 def test_leaving_does_not_save_the_collateral(market, inference):

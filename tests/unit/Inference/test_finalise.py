@@ -14,6 +14,7 @@ from tests.market import (
     PROTOCOL_FEE_BPS,
     STAKE,
     WINDOW_SECONDS,
+    header,
 )
 
 CALLBACK_GAS = 300_000
@@ -76,6 +77,46 @@ def test_shares_never_pass_the_fee(market, inference):
     market.after_window()
     other.finalise(req, [OUTPUT], sender=market.dave)
     assert other.creditOf(market.bob) == PRICE * 4_000 // 10_000
+
+
+def test_paying_needs_no_role(market, inference, answered):
+    """Attack 15: governance took every role of the contract while the request ran."""
+    staking = market.staking
+    for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
+        staking.revokeRole(role, inference, sender=market.admin)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.bob) > 0
+    assert staking.stakeOf(market.bob).locked == 0
+
+
+def test_ancestors_are_paid(market, inference):
+    """A model made from charlie's pays him, whoever owns it now, as was promised when it was registered."""
+    derived = market.models.registerDerived("derived", 4_000, [(market.model, 2_500)], sender=market.dave).value
+    args = (derived, header([64]), b"\1" * 32, "cid", "", 1)
+    market.version = market.models.publish(*args, sender=market.dave).value
+    inference.offer(market.version, PRICE, sender=market.bob)
+    req = market.ask()
+    market.fulfil(req)
+    market.after_window()
+    inference.finalise(req, [OUTPUT], sender=market.erin)
+    income = PRICE * 4_000 // 10_000
+    assert inference.creditOf(market.charlie) == income // 4
+    assert inference.creditOf(market.dave) == income - income // 4
+    assert inference.creditOf(market.bob) == PRICE - income - PRICE * PROTOCOL_FEE_BPS // 10_000
+
+
+def test_a_share_is_fixed_when_asked_and_follows_the_token(market, inference, answered):
+    """Attack 17: a price raised in flight. Neither share nor lineage has a setter; what is not settled yet goes with a sale."""
+    market.models.transferFrom(market.charlie, market.alice, market.model, sender=market.charlie)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.charlie) == 0
+    assert inference.creditOf(market.alice) == PRICE * OWNER_FEE_BPS // 10_000
+
+
+def test_a_deprecated_version_is_still_paid(market, inference, answered):
+    market.models.deprecate(market.version, sender=market.charlie)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.bob) > 0
 
 
 def test_credits_leave_only_when_fetched(market, inference, answered):

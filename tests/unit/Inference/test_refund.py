@@ -37,6 +37,18 @@ def test_a_refund_does_not_wait_for_other_games(market, inference):
     inference.release(answer_hash, sender=market.dave)
 
 
+def test_a_refund_needs_no_role(market, inference):
+    """Attack 15: it frees the collateral without `LOCKER_ROLE` and slashes nobody."""
+    staking = market.staking
+    req = market.ask()
+    market.refute(market.fulfil(req))
+    for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
+        staking.revokeRole(role, inference, sender=market.admin)
+    inference.refund(req, sender=market.erin)
+    assert inference.creditOf(market.alice) == PRICE
+    assert staking.stakeOf(market.bob) == (STAKE, 0, 0)
+
+
 def test_a_request_is_refunded_once_and_then_never_paid(market, inference):
     req = market.ask()
     market.refute(market.fulfil(req))

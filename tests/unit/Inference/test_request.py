@@ -40,6 +40,15 @@ def test_fee_and_collateral_are_set_aside(market, inference):
     assert market.staking.lockedBy(market.bob, inference) == COLLATERAL
 
 
+def test_a_deprecated_version_is_not_asked(market, inference):
+    """By no operator, old offers included. What runs already is answered."""
+    req = market.ask()
+    market.models.deprecate(market.version, sender=market.charlie)
+    with reverts("DeprecatedVersion", market.version):
+        market.ask()
+    market.fulfil(req)
+
+
 def test_the_same_question_again_is_another_request(market):
     ids = {market.ask_receipt().value for _ in range(4)}
     assert len(ids) == 4

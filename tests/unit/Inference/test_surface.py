@@ -15,6 +15,14 @@ from tests.market import (
 )
 
 
+def test_an_answer_of_a_deprecated_version_is_surfaced(market, inference):
+    """Deprecation takes no answer from anybody who relies on it."""
+    answer = market.answer()
+    evidence = market.signed(answer)
+    market.models.deprecate(market.version, sender=market.charlie)
+    assert inference.answerState(market.surface(answer, evidence)).recordedAt
+
+
 def test_a_signed_answer_is_surfaced_by_anyone(market, inference):
     answer = market.answer()
     receipt = inference.surface(answer, market.signed(answer), [INPUT], [OUTPUT], sender=market.alice)
