@@ -107,7 +107,7 @@ def test_contract_that_signs_is_no_key_to_rely_on(ask, stage, tampering):
     signature; a client does not.
     """
     wallet = Web3Deployer(stage.chain, tampering.operator).create("ContractKey", tampering.key.address)
-    tampering.operator.send("Staking", "register", wallet, "http://127.0.0.1:9")
+    tampering.operator.send("Staking", "register", wallet, tampering.url)
 
     def by_contract(signed):
         digest = answer_digest(signed.answer, stage.chain.id, tampering.node.inference)
