@@ -535,7 +535,7 @@ class InferenceBooks(RuleBasedStateMachine):
             assert not (each.final(now) and now <= each.until)
 
     def teardown(self):
-        """Row 15: every request ends without its user and its operator, and all that is owed is fetched."""
+        """Attack 15: every request ends without its user and its operator, and all that is owed is fetched."""
         try:
             for digest, each in self.given.items():
                 for _ in range(each.games):

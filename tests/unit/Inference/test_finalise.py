@@ -50,7 +50,7 @@ def test_the_fee_is_split(market, inference, answered):
 
 @pytest.mark.parametrize("fee", [0, 1, 7, 9_999, 10_001, 999_999 * OPG + 1])
 def test_dust_is_nobodys_but_the_operators(market, inference, fee):
-    """Row 17: shares are rounded down, and all parts are the fee."""
+    """Attack 17: shares are rounded down, and all parts are the fee."""
     inference.offer(market.version, 0, sender=market.bob)
     req = market.ask(fee=fee)
     market.fulfil(req)
@@ -62,7 +62,7 @@ def test_dust_is_nobodys_but_the_operators(market, inference, fee):
 
 
 def test_shares_never_pass_the_fee(market, inference):
-    """Row 17: the most that a protocol and an owner may take leaves an operator something."""
+    """Attack 17: the most that a protocol and an owner may take leaves an operator something."""
     greedy = market.models.register("greedy", 5_000, sender=market.charlie).value
     with reverts("FeeTooHigh"):
         market.models.register("greedier", 5_001, sender=market.charlie)
@@ -120,7 +120,7 @@ def test_a_deprecated_version_is_still_paid(market, inference, answered):
 
 
 def test_credits_leave_only_when_fetched(market, inference, answered):
-    """Row 15: no payee can block the others."""
+    """Attack 15: no payee can block the others."""
     inference.finalise(answered, [OUTPUT], sender=market.dave)
     for who in (market.bob, market.charlie, market.erin):
         inference.withdrawCredit(who, sender=who)
@@ -209,7 +209,7 @@ def test_without_code_nothing_is_called(market, inference, callback):
     ids=["reverts", "gas", "revert data"],
 )
 def test_a_callback_that_fails_never_blocks_payment(market, inference, evm, bomb, arguments):
-    """Rows 15 and 16."""
+    """Attacks 15 and 16."""
     req = called_back(market, inference, evm.deploy(bomb, *arguments))
     receipt = inference.finalise(req, [OUTPUT], sender=market.dave)
     assert not receipt.event("Finalised").callbackSucceeded
@@ -219,7 +219,7 @@ def test_a_callback_that_fails_never_blocks_payment(market, inference, evm, bomb
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_return_data_is_not_copied(market, inference, evm, fails):
-    """Row 16: 320,000 bytes cost the callback 225,000 gas; to copy them would cost the caller as much."""
+    """Attack 16: 320,000 bytes cost the callback 225,000 gas; to copy them would cost the caller as much."""
     req = called_back(market, inference, evm.deploy("ReturnBomb", fails))
     receipt = inference.finalise(req, [OUTPUT], sender=market.dave)
     assert receipt.event("Finalised").callbackSucceeded != fails
@@ -234,7 +234,7 @@ def test_a_callback_that_failed_is_not_tried_again(market, inference, evm):
 
 
 def test_a_reentrant_callback_gets_nothing_more(market, inference, evm):
-    """Row 16: it is its own operator's friend and tries every door; then it fetches what it is owed, once."""
+    """Attack 16: it is its own operator's friend and tries every door; then it fetches what it is owed, once."""
     receiver = evm.deploy("ReentrantReceiver", inference)
     req = market.ask(callback=receiver, callback_gas=1_000_000)
     receiver.arm(req, [OUTPUT], sender=market.alice)
@@ -245,7 +245,7 @@ def test_a_reentrant_callback_gets_nothing_more(market, inference, evm):
 
 
 def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
-    """Row 16: the callback owns the model, so it is owed something while it is called."""
+    """Attack 16: the callback owns the model, so it is owed something while it is called."""
     receiver = evm.deploy("ReentrantReceiver", inference)
     market.models.transferFrom(market.charlie, receiver, market.model, sender=market.charlie)
     req = market.ask(callback=receiver, callback_gas=1_000_000)
@@ -260,7 +260,7 @@ def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
 
 
 def test_a_callback_is_never_starved(market, inference, evm):
-    """Row 16: whatever gas is sent, the callback has all that was paid for, or nothing happens at all."""
+    """Attack 16: whatever gas is sent, the callback has all that was paid for, or nothing happens at all."""
     receiver = evm.deploy("RecordingReceiver")
     req = called_back(market, inference, receiver)
     mark = evm.snapshot()

@@ -19,7 +19,7 @@ def test_an_answer_that_stands_is_not_refunded(market, inference):
 
 
 def test_a_refuted_answer_gives_the_fee_back(market, inference):
-    """Row 15: anyone may close it; the collateral is free, as the game has slashed already."""
+    """Attack 15: anyone may close it; the collateral is free, as the game has slashed already."""
     req = market.ask()
     answer_hash = market.fulfil(req)
     market.refute(answer_hash)
