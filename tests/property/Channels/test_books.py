@@ -292,6 +292,5 @@ class Books(RuleBasedStateMachine):
             assert all(channels.keyUntil(payer, key) == ghost.key_until[payer, key] for key in KEYS)
 
 
-
 TestBooks = Books.TestCase
 TestBooks.settings = settings(max_examples=3_500 if DEEP else 100, stateful_step_count=60 if DEEP else 40)

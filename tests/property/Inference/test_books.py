@@ -40,7 +40,11 @@ ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
 USERS = (ALICE, DAVE)
 PEOPLE = (ALICE, BOB, CHARLIE, DAVE, ERIN)
 JUDGES = (DAVE, account(7), account(8), account(9))
-DERIVED = ((4_000, [(1, 2_500)]), (5_000, [(2, 6_667), (1, 1_111)]), (0, [(3, 10_000)]))  # fee, parents: models 2, 3 and 4
+DERIVED = (
+    (4_000, [(1, 2_500)]),
+    (5_000, [(2, 6_667), (1, 1_111)]),
+    (0, [(3, 10_000)]),
+)  # fee, parents: models 2, 3 and 4
 OPEN = (1).to_bytes(32, "big")
 COLLATERAL = 2_500 * OPG  # so that four requests use up what bob has at first
 PENALTY = 700 * OPG
