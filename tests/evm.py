@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple as dataclass_tuple
 from dataclasses import dataclass, field, is_dataclass
@@ -248,6 +248,11 @@ class Contract:
             return None
         values = decode_all(entry["outputs"], out)
         return values[0] if len(values) == 1 else Struct([o["name"] for o in entry["outputs"]], values)
+
+
+def credits_of(contract: Contract, people: Iterable[Any]) -> int:
+    """What a contract owes these accounts together, each once."""
+    return sum(contract.creditOf(address) for address in {address_of(who) for who in people})
 
 
 def address_of(account: Any) -> str:

@@ -49,7 +49,7 @@ def test_model_is_registered_published_and_checked(cli: Cli, stage):
     options = ["--model-id", "2", "--cid", "https://example.org/digits.onnx", "--bind", "batch=1"]
     assert "version 2" in good(cli("model", "publish", str(DIGITS), *options, key=owner.account))
     assert "0x" + stage.compiled.program.root.hex() in good(cli("model", "check", str(DIGITS), "--version-id", "2"))
-    assert stage.chain.read("Models", "payees", 2) == [[owner.address], [1_250]]
+    assert stage.chain.read("Models", "split", 2, 1_000) == [[owner.address], [125]]
 
 
 def test_operator_registers_stakes_offers_and_leaves(cli: Cli, stage):
