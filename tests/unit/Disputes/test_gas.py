@@ -27,13 +27,13 @@ def against(world: GameWorld, made: Trace, **changes: object) -> Match:
 
 
 def test_a_liar_who_does_not_answer(world, gas_snapshot):
-    """Of which burning a part of the slash takes 48,000: it writes a checkpoint of the supply."""
+    """The budget for both moves of the challenger is 250,000."""
     match = against(world, lie(world))
     match.time_out()
     gas = dict(match.gas)
     gas_snapshot("Disputes.open", gas["open"])
     gas_snapshot("Disputes.claimTimeout", gas["claimTimeout"])
-    assert gas["open"] + gas["claimTimeout"] <= 275_000
+    assert gas["open"] + gas["claimTimeout"] <= 250_000
 
 
 def test_every_move_of_a_game(world, gas_snapshot):
