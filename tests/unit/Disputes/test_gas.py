@@ -108,7 +108,19 @@ def test_a_dispute_of_the_size_of_minilm(anvil_evm, gas_snapshot):
     match = against(world, made).play(OperatorMind(made), ChallengerMind(right))
     assert match.won_by_challenger
     verbs = [verb for verb, _ in match.gas]
-    assert verbs == "open revealTrace pick revealNodes blame revealNodes pick revealNodes pick revealChunk prove".split()
+    assert verbs == [
+        "open",
+        "revealTrace",
+        "pick",
+        "revealNodes",
+        "blame",
+        "revealNodes",
+        "pick",
+        "revealNodes",
+        "pick",
+        "revealChunk",
+        "prove",
+    ]
     for number, (verb, gas) in enumerate(match.gas, start=1):
         gas_snapshot(f"MiniLM dispute {number:02} {verb}", gas)
     total = sum(gas for _, gas in match.gas)
