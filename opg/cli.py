@@ -372,6 +372,10 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
 def model_register(
     name: Annotated[str, typer.Argument(help="Unique among your models.")],
     fee: Annotated[str, typer.Option(help="Your share of each fee, in percent, for ever.")] = "10",
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that yours was made from and its part of your share in percent: 7:20. Repeatable."),
+    ] = None,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -380,7 +384,7 @@ def model_register(
     from opg import actions
 
     sender = sender_of(connect(rpc, manifest), keystore)
-    model_id = actions.register_model(sender, name, _basis_points(fee))
+    model_id = actions.register_model(sender, name, _basis_points(fee), [_parent(each) for each in parent or ()])
     out.print(f"model {model_id}: {name}, owned by {sender.address}")
 
 
@@ -401,6 +405,28 @@ def model_publish(
     compiled = compile_file(model, bind)
     version_id = actions.publish(sender_of(connect(rpc, manifest), keystore), model_id, compiled, cid)
     out.print(f"version {version_id}: program root 0x{compiled.program.root.hex()}")
+
+
+@model_app.command("deprecate")
+def model_deprecate(
+    version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
+) -> None:
+    """Refuses new requests for a version of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "deprecate", version_id)
+    out.print(f"version {version_id} is deprecated")
+
+
+@model_app.command("licence")
+def model_licence(
+    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
+    licence: Annotated[str, typer.Argument(help="An SPDX expression or a URI.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """States the licence of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "setLicence", model_id, licence)
+    out.print(f"model {model_id} is under {licence}")
 
 
 @model_app.command("check")
@@ -599,6 +625,13 @@ def _store(data: Path) -> Any:
     if not path.exists():
         raise BadInput(f"there is no node's data at {path}", "name its folder with --data")
     return Store(path)
+
+
+def _parent(named: str) -> tuple[int, int]:
+    number, colon, percent = named.partition(":")
+    if not colon or not number.isdecimal():
+        raise BadInput(f"{named!r} is not a parent", "write the model's number and its part in percent, like 7:20")
+    return int(number), _basis_points(percent)
 
 
 def _basis_points(percent: str) -> int:

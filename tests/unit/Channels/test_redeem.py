@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.evm import Evm, account, reverts
+from tests.evm import Evm, account, credits_of, reverts
 from tests.typed import sign
 from tests.unit.Channels.conftest import VOUCHER, build
 

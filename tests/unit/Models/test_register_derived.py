@@ -12,9 +12,9 @@ from tests.lineage import MAX_DEPTH, MAX_PAYEES, PARTS, Lineage
 def derive(models, bob):
     """Registers models of bob's under names of their own."""
     count = iter(range(100))
-    return lambda *parents, fee_bps=4_000: models.registerDerived(
-        f"model {next(count)}", fee_bps, parents, sender=bob
-    ).value
+    return lambda *parents, fee_bps=4_000: (
+        models.registerDerived(f"model {next(count)}", fee_bps, parents, sender=bob).value
+    )
 
 
 def test_its_parents_are_announced(models, bob):

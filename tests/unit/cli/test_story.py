@@ -52,6 +52,23 @@ def test_model_is_registered_published_and_checked(cli: Cli, stage):
     assert stage.chain.read("Models", "split", 2, 1_000) == [[owner.address], [125]]
 
 
+def test_model_is_made_from_others_licensed_and_deprecated(cli: Cli, stage):
+    me = stage.person()
+    good(cli("model", "register", "tuned", "--fee", "20", "--parent", "1:25", key=me.account))
+    assert stage.chain.read("Models", "split", 2, 1_000) == [[me.address, stage.owner.address], [150, 50]]
+    good(cli("model", "licence", "--model-id", "2", "Apache-2.0", key=me.account))
+    assert stage.chain.read("Models", "licenceOf", 2) == "Apache-2.0"
+    good(cli("model", "deprecate", "--version-id", "1", key=stage.owner.account))
+    assert stage.chain.read("Models", "terms", 1)[1]
+
+
+@pytest.mark.parametrize("parent", ["1", "x:5", "1:", "1:x", "-1:5"])
+def test_parent_that_makes_no_sense_is_refused(cli: Cli, stage, parent):
+    code, _, err = cli("model", "register", "tuned", "--parent", parent, key=stage.person().account)
+    assert code != 0
+    assert "7:20" in err or "12.5" in err
+
+
 def test_operator_registers_stakes_offers_and_leaves(cli: Cli, stage):
     me, key = stage.person(opg=2_000), stage.local.account()
     mine = {"key": me.account}
