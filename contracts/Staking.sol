@@ -122,7 +122,7 @@ contract Staking is IStaking, Payouts, AccessControl {
             life.since = uint64(block.timestamp);
             life.until = type(uint64).max;
             if (previous != address(0)) _keys[msg.sender][previous].until = uint64(block.timestamp);
-            o.key = key;
+            (o.key, o.registered) = (key, true);
             emit KeyRotated(msg.sender, key, previous, block.timestamp);
         }
         o.endpoint = endpoint;
@@ -302,7 +302,7 @@ contract Staking is IStaking, Payouts, AccessControl {
         bounty = slashed - burned;
         burnable += burned + dust;
         uint256 until = block.timestamp + JAIL_SECONDS;
-        o.jailedUntil = until.toUint40();
+        o.jailedUntil = until.toUint32();
         emit Slashed(operator, msg.sender, beneficiary, fromOwn, fromDelegated, burned, bounty);
         emit Jailed(operator, until);
 
@@ -439,7 +439,7 @@ contract Staking is IStaking, Payouts, AccessControl {
 
     function _registered(address operator) private view returns (Operator storage o) {
         o = _operators[operator];
-        if (o.key == address(0)) revert NotAnOperator(operator);
+        if (!o.registered) revert NotAnOperator(operator);
     }
 
     function _poolOf(Thaw memory t) private view returns (Pool memory) {

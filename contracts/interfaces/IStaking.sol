@@ -213,6 +213,7 @@ interface IStaking is IERC6372 {
     function getVotes(address account) external view returns (uint256);
 
     /// @notice What is left today of the stake that was active at the end of the second `timepoint`: never more than it was then, and less after a slash.
+    /// @dev Nothing, once a pool that was slashed has lost its last share.
     function getPastVotes(address account, uint256 timepoint) external view returns (uint256);
 
     /// @notice What will burn, in wei. Nobody can be paid from it.
