@@ -305,7 +305,7 @@ class StakingBooks(RuleBasedStateMachine):
         amount = part if part > 0 else max((books.own.tokens if own_only else total) + part, 0)
         own, delegated, dust = books.slash(amount)
         taken = own + delegated
-        burned = -(-taken * BURN_BPS // 10_000)
+        burned = -(-own * BURN_BPS // 10_000) + delegated
         assert taken == min(amount, total) and delegated <= max(amount - own, 0)
 
         result = self.staking.slash(who, amount, beneficiary, sender=module).value

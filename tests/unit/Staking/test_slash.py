@@ -91,6 +91,15 @@ def test_slashing_oneself_with_a_friend_never_pays(evm, token, bob, charlie, dav
     assert staking.creditOf(charlie) == got
 
 
+def test_lending_stake_to_a_liar_pays_the_liar_nothing(staking, alice, bob, charlie, dave):
+    """Row 6: an operator that lies to a friend, again and again, gets a part of its own stake, and nothing of what others lent."""
+    staking.delegate(bob, 900 * OPG, 0, sender=alice)
+    for _ in range(10):
+        staking.slash(bob, 100 * OPG, charlie, sender=dave)
+    assert staking.creditOf(charlie) == 50 * OPG
+    assert staking.burnable() == 950 * OPG
+
+
 def test_locks_protect_nothing(staking, bob, dave, erin):
     staking.lock(bob, 100 * OPG, sender=erin)
     assert staking.slash(bob, 60 * OPG, dave, sender=dave).value.slashed == 60 * OPG
@@ -136,7 +145,7 @@ def test_more_than_both_pools_have_takes_both(staking, alice, bob, dave, amount)
 def test_dust_of_the_delegated_pool_burns(staking, alice, bob, dave):
     """Row 7."""
     staking.delegate(bob, 50 * OPG, 0, sender=alice)
-    burnable = -(-(150 * OPG - 7) * BURN_BPS // 10_000) + 7
+    burnable = 100 * OPG * BURN_BPS // 10_000 + 50 * OPG
     assert staking.slash(bob, 150 * OPG - 7, dave, sender=dave).event("Slashed").fromDelegated == 50 * OPG - 7
     assert staking.delegatedTo(bob) == (0, 0, 0)
     assert staking.burnable() == burnable
