@@ -27,8 +27,9 @@ test: compile lint ## all tests
 test-deep: compile lint ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
 
-gas: compile ## rewrite tests/gas.json from what is measured now
+gas: compile ## measure on a real node into tests/gas.json, and show it beside the peers' figures
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
+	@python -m scripts.gas_table
 
 lint: setup ## ruff
 	@ruff check --quiet . && ruff format --check --quiet .

@@ -150,7 +150,8 @@ contract Channels is IChannels, Payouts, EIP712 {
         _channels[voucher.payer][voucher.operator].deposited -= paid.toUint128();
         emit Redeemed(voucher.payer, voucher.operator, voucher.modelId, paid, redeemedTotal);
 
-        _credit(voucher.operator, _splitFee(voucher.modelId, paid, protocolFeeBps, treasury, _models));
+        (address[] memory accounts, uint256[] memory amounts) = _models.split(voucher.modelId, paid);
+        _credit(voucher.operator, _splitFee(paid, protocolFeeBps, treasury, accounts, amounts));
     }
 
     /// @dev A private key binds its address for ever, so it is tried first: a payer that gives its account code (EIP-7702) cannot undo what it signed before.

@@ -10,6 +10,7 @@ import {IModels} from "./interfaces/IModels.sol";
 import {Claim, Header, IReferee, OpProof, Operand} from "./interfaces/IReferee.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Clock} from "./libraries/Clock.sol";
+import {Penalty} from "./libraries/Penalty.sol";
 import {TensorTree} from "./libraries/TensorTree.sol";
 
 /// @title The games
@@ -298,9 +299,8 @@ contract Disputes is IDisputes, Payouts {
         uint256 bounty;
         if (alreadyRefuted) {
             inference.release(answerHash);
-        } else {
-            inference.refute(answerHash);
-            (slashed, bounty) = staking.slash(operator, penalty, challenger);
+        } else if (inference.refute(answerHash)) {
+            (slashed, bounty) = Penalty.impose(staking, operator, penalty, challenger);
         }
         emit ChallengerWon(gameId, answerHash, slashed, bounty);
     }

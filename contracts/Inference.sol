@@ -22,6 +22,7 @@ import {
 import {IModels, Mode} from "./interfaces/IModels.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {Calls} from "./libraries/Calls.sol";
+import {Penalty} from "./libraries/Penalty.sol";
 import {TensorTree} from "./libraries/TensorTree.sol";
 
 /// @title Answers, their finality, and on-chain requests
@@ -45,6 +46,14 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         bool active;
     }
 
+    /// @dev One slot. All open games are of the one module that contested last.
+    struct AnswerRecord {
+        uint40 recordedAt;
+        uint32 openGames;
+        bool refuted;
+        address disputer;
+    }
+
     /* CONSTANTS */
 
     /// @notice Counts the games against answers, and tells how they ended.
@@ -60,6 +69,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     bytes32 private constant OPEN = bytes32(uint256(1));
 
     uint256 private constant WORD_BYTES = 4;
+    uint256 private constant REQUEST_BYTES = 12 * 32;
     uint256 private constant NONCE_COUNT_BITS = 32;
     uint96 private constant NO_LONGER_OFFERED = type(uint96).max;
 
@@ -87,9 +97,11 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     uint256 private _lastBatchId;
     /// @inheritdoc IInference
     mapping(bytes32 requestId => bytes32) public requestState;
-    mapping(bytes32 answerHash => AnswerState) private _answers;
+    mapping(bytes32 answerHash => AnswerRecord) private _answers;
     mapping(uint256 batchId => Batch) private _batches;
     mapping(address operator => mapping(uint256 versionId => Offer)) private _offers;
+    /// @notice Modules that lost `DISPUTER_ROLE`.
+    mapping(address module => bool) public retired;
 
     /* CONSTRUCTOR */
 
@@ -127,6 +139,12 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     }
 
     /// @inheritdoc IInference
+    function prepay(uint256 amount) external {
+        _credit(msg.sender, amount);
+        _opg.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IInference
     function request(
         uint256 versionId,
         address operator,
@@ -137,7 +155,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         address callback,
         uint32 callbackGas
     ) external returns (bytes32 requestId) {
-        _checkInputs(versionId, inputs, mode);
+        if (_checkInputs(versionId, inputs, mode)) revert DeprecatedVersion(versionId);
         _checkPrice(operator, versionId, fee);
         _checkDeadline(deadline);
         if (callbackGas > maxCallbackGas) revert TooMuchCallbackGas(callbackGas, maxCallbackGas);
@@ -159,16 +177,16 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         });
         // Who asks exactly the same again in the same second makes another request. Counting on costs nothing but then;
         // a counter in storage would cost everybody.
-        requestId = _hashRequest(req);
+        requestId = _hashTypedDataV4(keccak256(abi.encode(REQUEST_TYPEHASH, req)));
         while (requestState[requestId] != 0) {
             ++req.nonce;
-            requestId = _hashRequest(req);
+            requestId = _hashTypedDataV4(keccak256(abi.encode(REQUEST_TYPEHASH, req)));
         }
         requestState[requestId] = OPEN;
         emit Requested(requestId, operator, versionId, req, inputs);
 
         staking.lock(operator, req.collateral);
-        if (fee != 0) _opg.safeTransferFrom(msg.sender, address(this), fee);
+        _takeFee(fee);
     }
 
     /// @inheritdoc IInference
@@ -183,7 +201,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         answerHash = _hashAnswer(answer);
         requestState[requestId] = answerHash;
         // A game may run already, begun in this very second with the operator's signature: its count stays.
-        _answers[answerHash].recordedAt = uint64(block.timestamp);
+        _answers[answerHash].recordedAt = uint40(block.timestamp);
         emit Fulfilled(requestId, answerHash, answer, outputs);
     }
 
@@ -195,8 +213,8 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         if (!isFinal(answerHash)) revert NotFinal(answerHash);
 
         delete requestState[requestId];
-        (uint256 modelId,,) = models.terms(req.version);
-        _credit(req.operator, _splitFee(modelId, req.fee, req.protocolFeeBps, treasury, models));
+        (address[] memory accounts, uint256[] memory amounts) = models.splitOfVersion(req.version, req.fee);
+        _credit(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
 
         staking.unlock(req.operator, req.collateral);
         emit Finalised(requestId, answerHash, _callBack(requestId, req, outputs));
@@ -211,7 +229,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         delete requestState[requestId];
         _credit(req.user, req.fee);
         staking.unlock(req.operator, req.collateral);
-        (uint256 slashed,) = staking.slash(req.operator, req.collateral, req.user);
+        (uint256 slashed,) = Penalty.impose(staking, req.operator, req.collateral, req.user);
         emit Expired(requestId, slashed);
     }
 
@@ -261,7 +279,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         if (output != answer.output) revert WrongOutputs(output, answer.output);
         if (!staking.isLive(answer.operator)) revert OperatorNotLive(answer.operator);
 
-        _answers[answerHash].recordedAt = uint64(block.timestamp);
+        _answers[answerHash].recordedAt = uint40(block.timestamp);
         emit Surfaced(answerHash, answer, inputs, outputs);
     }
 
@@ -269,24 +287,38 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
     /// @inheritdoc IInference
     function contest(bytes32 answerHash) external onlyRole(DISPUTER_ROLE) {
-        AnswerState storage a = _answers[answerHash];
+        AnswerRecord memory a = _answers[answerHash];
         if (a.refuted) revert AnswerRefuted(answerHash);
         uint256 until = a.recordedAt + windowSeconds;
         if (a.recordedAt != 0 && block.timestamp > until) revert WindowOver(until);
+        uint32 openGames = _openGames(a);
+        if (openGames != 0 && a.disputer != msg.sender) revert ContestedElsewhere(answerHash, a.disputer);
 
-        emit Contested(answerHash, ++a.openGames);
+        _answers[answerHash] = AnswerRecord(a.recordedAt, ++openGames, false, msg.sender);
+        emit Contested(answerHash, openGames);
     }
 
     /// @inheritdoc IInference
-    function release(bytes32 answerHash) external onlyRole(DISPUTER_ROLE) {
-        _endGame(answerHash);
+    function release(bytes32 answerHash) external returns (bool counted) {
+        return _endGame(answerHash, false);
     }
 
     /// @inheritdoc IInference
-    function refute(bytes32 answerHash) external onlyRole(DISPUTER_ROLE) {
-        _endGame(answerHash);
-        _answers[answerHash].refuted = true;
-        emit Refuted(answerHash);
+    function refute(bytes32 answerHash) external returns (bool counted) {
+        counted = _endGame(answerHash, true);
+        if (counted) emit Refuted(answerHash);
+    }
+
+    /// @dev Whoever asked for it can see that the module is out of office; its games must not keep a fee in escrow, nor an answer from being final.
+    function _revokeRole(bytes32 role, address account) internal override returns (bool revoked) {
+        revoked = super._revokeRole(role, account);
+        if (revoked && role == DISPUTER_ROLE) retired[account] = true;
+    }
+
+    /// @dev An answer may have become final while the module's games did not count.
+    function _grantRole(bytes32 role, address account) internal override returns (bool granted) {
+        if (role == DISPUTER_ROLE && retired[account]) revert ModuleRetired(account);
+        return super._grantRole(role, account);
     }
 
     /* VIEWS */
@@ -313,13 +345,14 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
     /// @inheritdoc IInference
     function isFinal(bytes32 answerHash) public view returns (bool) {
-        AnswerState memory a = _answers[answerHash];
-        return a.recordedAt != 0 && !a.refuted && a.openGames == 0 && block.timestamp > a.recordedAt + windowSeconds;
+        AnswerRecord memory a = _answers[answerHash];
+        return a.recordedAt != 0 && !a.refuted && block.timestamp > a.recordedAt + windowSeconds && _openGames(a) == 0;
     }
 
     /// @inheritdoc IInference
     function answerState(bytes32 answerHash) external view returns (AnswerState memory) {
-        return _answers[answerHash];
+        AnswerRecord memory a = _answers[answerHash];
+        return AnswerState(a.recordedAt, _openGames(a), a.refuted);
     }
 
     /// @inheritdoc IInference
@@ -337,8 +370,14 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     /* CHECKS */
 
     /// @dev No verifier module exists yet: an answer becomes final by its window alone, in whatever other modes the version may support.
-    function _checkInputs(uint256 versionId, bytes[] calldata inputs, uint8 mode) private view {
-        (, uint8 modes, bytes32 needed) = models.terms(versionId);
+    function _checkInputs(uint256 versionId, bytes[] calldata inputs, uint8 mode)
+        private
+        view
+        returns (bool deprecated)
+    {
+        uint8 modes;
+        bytes32 needed;
+        (modes, deprecated, needed) = models.terms(versionId);
         if (mode != uint8(Mode.OPTIMISTIC) || (modes >> mode) & 1 == 0) revert ModeNotSupported(mode);
         uint256[] memory wordCounts = new uint256[](inputs.length);
         for (uint256 i = 0; i < inputs.length; ++i) {
@@ -435,18 +474,35 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         return b.committedAt;
     }
 
-    function _endGame(bytes32 answerHash) private {
-        AnswerState storage a = _answers[answerHash];
-        if (a.openGames == 0) revert NotContested(answerHash);
-        emit Released(answerHash, --a.openGames);
+    function _endGame(bytes32 answerHash, bool refuted) private returns (bool counted) {
+        if (!hasRole(DISPUTER_ROLE, msg.sender)) {
+            if (retired[msg.sender]) return false;
+            _checkRole(DISPUTER_ROLE);
+        }
+        AnswerRecord memory a = _answers[answerHash];
+        if (a.openGames == 0 || a.disputer != msg.sender) revert NotContested(answerHash);
+
+        _answers[answerHash] = AnswerRecord(a.recordedAt, --a.openGames, a.refuted || refuted, msg.sender);
+        emit Released(answerHash, a.openGames);
+        return true;
+    }
+
+    /// @dev A module that lost its role cannot end its games here: they do not count.
+    function _openGames(AnswerRecord memory a) private view returns (uint32) {
+        return a.openGames == 0 || retired[a.disputer] ? 0 : a.openGames;
+    }
+
+    function _takeFee(uint256 fee) private {
+        if (fee == 0) return;
+        if (_spendCredit(msg.sender, fee)) emit CreditSpent(msg.sender, fee);
+        else _opg.safeTransferFrom(msg.sender, address(this), fee);
     }
 
     /// @dev Everything is written by now: whatever the callback does, it cannot be paid twice or called again.
     function _callBack(bytes32 requestId, Request calldata req, bytes[] calldata outputs) private returns (bool) {
         if (req.callback == address(0)) return false;
         bytes memory data = abi.encodeCall(IAnswerReceiver.onAnswer, (requestId, req.version, outputs));
-        uint256 needed = Calls.gasNeeded(req.callbackGas);
-        if (gasleft() < needed) revert NotEnoughGas(gasleft(), needed);
+        Calls.checkGas(req.callbackGas);
         return Calls.tryCall(req.callback, req.callbackGas, data);
     }
 
@@ -454,7 +510,16 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         return _hashTypedDataV4(keccak256(abi.encode(ANSWER_TYPEHASH, answer)));
     }
 
-    function _hashRequest(Request memory req) private view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(REQUEST_TYPEHASH, req)));
+    /// @dev Word for word as it was sent: a word with dirty bits has another hash, which no request has.
+    function _hashRequest(Request calldata req) private view returns (bytes32) {
+        bytes32 typehash = REQUEST_TYPEHASH;
+        bytes32 structHash;
+        assembly ("memory-safe") {
+            let start := mload(0x40) // above everything in use; nothing is kept there
+            mstore(start, typehash)
+            calldatacopy(add(start, 0x20), req, REQUEST_BYTES)
+            structHash := keccak256(start, add(REQUEST_BYTES, 0x20))
+        }
+        return _hashTypedDataV4(structHash);
     }
 }

@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
-import {IModels} from "./interfaces/IModels.sol";
 import {IPayouts} from "./interfaces/IPayouts.sol";
 
 /// @title Pull payments in OPG
@@ -18,9 +17,6 @@ abstract contract Payouts is IPayouts {
     IERC20 internal immutable _opg;
 
     mapping(address account => uint256 amount) private _credits;
-
-    /// @inheritdoc IPayouts
-    uint256 public totalCredit;
 
     constructor(IERC20 opg) {
         _opg = opg;
@@ -37,7 +33,6 @@ abstract contract Payouts is IPayouts {
         if (amount == 0) revert NothingToWithdraw(msg.sender);
 
         _credits[msg.sender] = 0;
-        totalCredit -= amount;
         emit Withdrawn(msg.sender, to, amount);
 
         _opg.safeTransfer(to, amount);
@@ -47,26 +42,33 @@ abstract contract Payouts is IPayouts {
     function _credit(address account, uint256 amount) internal {
         if (amount == 0) return;
         _credits[account] += amount;
-        totalCredit += amount;
         emit Credited(account, amount);
     }
 
-    /// @dev Credits the treasury's and the model's shares of one fee. Every share is rounded down, so what is lost to rounding (less than one wei a share)
-    /// stays in the rest and all parts sum exactly to the fee.
+    /// @dev Takes `amount` out of an account's credit, if there is so much. The caller says so in an event and owes the tokens for something else now.
+    function _spendCredit(address account, uint256 amount) internal returns (bool spent) {
+        uint256 credit = _credits[account];
+        spent = credit >= amount;
+        if (spent) _credits[account] = credit - amount;
+    }
+
+    /// @dev Credits the treasury's and the model's shares of one fee, as `IModels.split` gives them. Every share is rounded down, so what is lost to
+    /// rounding stays in the rest and all parts sum exactly to the fee.
     /// @return rest What is left for the operator; the caller credits it.
-    function _splitFee(uint256 modelId, uint256 fee, uint16 protocolFeeBps, address treasury, IModels models)
-        internal
-        returns (uint256 rest)
-    {
+    function _splitFee(
+        uint256 fee,
+        uint256 protocolFeeBps,
+        address treasury,
+        address[] memory accounts,
+        uint256[] memory amounts
+    ) internal returns (uint256 rest) {
         uint256 share = fee * protocolFeeBps / BPS;
         rest = fee - share;
         _credit(treasury, share);
 
-        (address[] memory accounts, uint16[] memory sharesBps) = models.payees(modelId);
         for (uint256 i = 0; i < accounts.length; ++i) {
-            share = fee * sharesBps[i] / BPS;
-            rest -= share;
-            _credit(accounts[i], share);
+            rest -= amounts[i];
+            _credit(accounts[i], amounts[i]);
         }
     }
 }

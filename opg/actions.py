@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opg.chain.connection import Chain
 from opg.chain.events import emitted
 from opg.chain.sender import Sender
@@ -33,9 +35,14 @@ def thaw(sender: Sender, amount: int) -> tuple[int, int]:
     return int(args["thawId"]), int(args["until"])
 
 
-def register_model(sender: Sender, name: str, fee_bps: int) -> int:
-    """Registers a model; gives its number."""
-    sent = sender.send("Models", "register", name, fee_bps)
+def register_model(sender: Sender, name: str, fee_bps: int, parents: Sequence[tuple[int, int]] = ()) -> int:
+    """Registers a model; gives its number. `parents` are models that it was made from, each with its share of this
+    one's income in basis points.
+    """
+    if parents:
+        sent = sender.send("Models", "registerDerived", name, fee_bps, list(parents))
+    else:
+        sent = sender.send("Models", "register", name, fee_bps)
     return int(emitted(sender.chain, sent, "Models", "ModelRegistered")[0]["modelId"])
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from opg.chain.connection import Chain
 from opg.chain.structs import Answer, Evidence
+from opg.chain.typed import recover
 from opg.errors import BadAnswer
 
 
@@ -30,6 +32,23 @@ class SignedAnswer:
     def evidence(self) -> Evidence:
         """The operator's signature, in the form that the contracts take."""
         return Evidence(key=self.key, signature=self.signature)
+
+    def check_signature(self, chain: Chain) -> None:
+        """Raises `BadAnswer` unless the key itself has signed.
+
+        The contracts take signatures of contract keys (ERC-1271) too, but such a key can deny what it signed until the answer is on
+        chain: nobody could make its operator pay for a wrong one. So only the signature of a private key is worth something here.
+        """
+        if recover(self.digest, self.signature) == self.key:
+            return
+        if chain.has_code(self.key):
+            raise BadAnswer(
+                f"the answer is not acceptable: its key {self.key} is a contract, which can take its signature back",
+                "don't use it; ask an operator whose serving key is an ordinary account",
+            )
+        raise BadAnswer(
+            "the answer is not acceptable: its signature is not the named key's", "don't use it; ask another operator"
+        )
 
     def json(self) -> dict[str, Any]:
         """What clients, watchtowers and receipt files hold."""

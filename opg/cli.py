@@ -48,11 +48,14 @@ app = Commands(
 operator_app = typer.Typer(no_args_is_help=True, help="Stake, keys, offers and income of an operator.")
 model_app = typer.Typer(no_args_is_help=True, help="Models and their versions.")
 channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-chain answers.")
+devnet_app = typer.Typer(no_args_is_help=True, help="A private chain to try everything on.")
+app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(channel_app, name="channel")
 
-out = Console(highlight=False, markup=False, soft_wrap=True)
+PIPED = 500  # what another program reads is not folded
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
@@ -202,6 +205,36 @@ def deploy(
     out.print(f"written: {to}")
 
 
+# ---------------------------------------------------------------------- a private chain
+
+DevnetFolder = Annotated[Path, typer.Option("--dir", help="Folder of its keys and manifest.")]
+DEVNET = Path(".opg/devnet")
+
+
+@devnet_app.command("start")
+def devnet_start(
+    folder: DevnetFolder = DEVNET,
+    port: Annotated[int, typer.Option(help="Port of its JSON-RPC.")] = 8545,
+    block_time: Annotated[int, typer.Option(min=0, help="Seconds between blocks; 0: one for each transaction.")] = 0,
+) -> None:
+    """Starts a chain in the background, with all contracts deployed and people who have OPG."""
+    from opg.devnet import PEOPLE, Devnet
+
+    people = Devnet(folder).start(port, block_time or None)
+    rows = [(name, f"{people[name].address}  {opg:,} OPG") for name, opg in PEOPLE.items()]
+    _table(f"devnet at http://127.0.0.1:{port}", rows)
+    out.print(f"now: source {folder / 'env'}; keys are keystores in {folder}; end it with: opg devnet stop")
+
+
+@devnet_app.command("stop")
+def devnet_stop(folder: DevnetFolder = DEVNET) -> None:
+    """Ends the chain and forgets its keys."""
+    from opg.devnet import Devnet
+
+    Devnet(folder).stop()
+    out.print("stopped")
+
+
 # ---------------------------------------------------------------------- operators
 
 
@@ -339,6 +372,10 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
 def model_register(
     name: Annotated[str, typer.Argument(help="Unique among your models.")],
     fee: Annotated[str, typer.Option(help="Your share of each fee, in percent, for ever.")] = "10",
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that yours was made from and its part of your share in percent: 7:20. Repeatable."),
+    ] = None,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -347,7 +384,7 @@ def model_register(
     from opg import actions
 
     sender = sender_of(connect(rpc, manifest), keystore)
-    model_id = actions.register_model(sender, name, _basis_points(fee))
+    model_id = actions.register_model(sender, name, _basis_points(fee), [_parent(each) for each in parent or ()])
     out.print(f"model {model_id}: {name}, owned by {sender.address}")
 
 
@@ -368,6 +405,28 @@ def model_publish(
     compiled = compile_file(model, bind)
     version_id = actions.publish(sender_of(connect(rpc, manifest), keystore), model_id, compiled, cid)
     out.print(f"version {version_id}: program root 0x{compiled.program.root.hex()}")
+
+
+@model_app.command("deprecate")
+def model_deprecate(
+    version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
+) -> None:
+    """Refuses new requests for a version of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "deprecate", version_id)
+    out.print(f"version {version_id} is deprecated")
+
+
+@model_app.command("licence")
+def model_licence(
+    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
+    licence: Annotated[str, typer.Argument(help="An SPDX expression or a URI.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """States the licence of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "setLicence", model_id, licence)
+    out.print(f"model {model_id} is under {licence}")
 
 
 @model_app.command("check")
@@ -566,6 +625,13 @@ def _store(data: Path) -> Any:
     if not path.exists():
         raise BadInput(f"there is no node's data at {path}", "name its folder with --data")
     return Store(path)
+
+
+def _parent(named: str) -> tuple[int, int]:
+    number, colon, percent = named.partition(":")
+    if not colon or not number.isdecimal():
+        raise BadInput(f"{named!r} is not a parent", "write the model's number and its part in percent, like 7:20")
+    return int(number), _basis_points(percent)
 
 
 def _basis_points(percent: str) -> int:

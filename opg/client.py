@@ -15,8 +15,8 @@ from eth_account.signers.local import LocalAccount
 from opg.answers import SignedAnswer
 from opg.chain.connection import Chain
 from opg.chain.structs import Ask
-from opg.chain.typed import answer_digest, ask_digest, recover, sign_digest
-from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable
+from opg.chain.typed import answer_digest, ask_digest, sign_digest
+from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, UnknownVersion
 from opg.versions import LoadedVersion, Published, bundle
 from opg.vouchers import SignedVoucher, VoucherBook, make_voucher
 
@@ -82,9 +82,11 @@ class Client:
         """Asks for one answer and checks it completely; `pay` wei of OPG are paid by raising the voucher.
 
         `tensors` are the inputs as packed words. Raises `BadAnswer` when any check fails; what the operator
-        itself refuses is `OperatorRefused`. A lost connection is tried again with the same request, which
+        itself refuses is `OperatorRefused`, a deprecated version `UnknownVersion`. A lost connection is tried again with the same request, which
         is answered and paid once.
         """
+        if version.deprecated:
+            raise UnknownVersion(f"version {version.id} is deprecated by its owner", "ask for a later version")
         endpoint = endpoint or self.endpoint(operator)
         nonce = secrets.randbits(52)
         deadline = self.now() + ASK_SECONDS
@@ -123,7 +125,7 @@ class Client:
         _check(fresh, f"it was issued at {answer.issued_at}, now is {now}")
         digest = answer_digest(answer, self.chain.id, self.inference)
         _check(digest == signed.digest, "its digest is another answer's")
-        _check(recover(digest, signed.signature) == signed.key, "its signature is not the named key's")
+        signed.check_signature(self.chain)
         registered = self.chain.read("Staking", "isKeyAt", answer.operator, signed.key, answer.issued_at)
         _check(registered, f"{signed.key} is no key of {answer.operator}")
         self.check_stake(answer.operator)

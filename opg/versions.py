@@ -66,6 +66,7 @@ class Published:
     model_id: int
     op_count: int
     modes: int
+    deprecated: bool
     program_root: bytes
     artifact_hash: bytes
     artifact_cid: str
@@ -124,8 +125,9 @@ class LoadedVersion:
 def read_published(chain: Chain, version_id: int) -> Published:
     """A version from the chain. Raises `TransactionRefused` (`NoSuchVersion`)."""
     v = chain.read("Models", "version", version_id)
-    model_id, op_count, modes, program_root, _, _, artifact_hash, cid, bindings = v
-    return Published(version_id, model_id, op_count, modes, bytes(program_root), bytes(artifact_hash), cid, bindings)
+    model_id, op_count, modes, deprecated, program_root, _, _, artifact_hash, cid, bindings = v
+    roots = bytes(program_root), bytes(artifact_hash)
+    return Published(version_id, model_id, op_count, modes, deprecated, *roots, cid, bindings)
 
 
 def load_version(chain: Chain, version_id: int, path: Path, executor: Executor | None = None) -> LoadedVersion:

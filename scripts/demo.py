@@ -383,7 +383,7 @@ class Demo:
         return found
 
     def owed_by(self, contract: str) -> int:
-        owed = int(self.chain.read(contract, "totalCredit"))
+        owed = sum(int(self.chain.read(contract, "creditOf", at)) for at in self.names.values())
         if contract == "Staking":
             owed += sum(sum(self.chain.read("Staking", "stakeOf", at)[:2]) for at in self.names.values())
         if contract == "Channels":

@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple as dataclass_tuple
 from dataclasses import dataclass, field, is_dataclass
@@ -250,6 +250,11 @@ class Contract:
         return values[0] if len(values) == 1 else Struct([o["name"] for o in entry["outputs"]], values)
 
 
+def credits_of(contract: Contract, people: Iterable[Any]) -> int:
+    """What a contract owes these accounts together, each once."""
+    return sum(contract.creditOf(address) for address in {address_of(who) for who in people})
+
+
 def address_of(account: Any) -> str:
     return getattr(account, "address", account)
 
@@ -378,7 +383,10 @@ class AnvilBackend:
         return reply["result"]
 
     def _transact(self, tx: dict) -> dict:
-        tx_hash = self.rpc("eth_sendTransaction", {**tx, "gasPrice": "0x0"})
+        return self.receipt(self.rpc("eth_sendTransaction", {**tx, "gasPrice": "0x0"}))
+
+    def receipt(self, tx_hash: str) -> dict:
+        """Waits until a transaction is in a block: anvil gives its hash before."""
         for _ in range(2000):
             receipt = self.rpc("eth_getTransactionReceipt", tx_hash)
             if receipt:

@@ -23,7 +23,7 @@ from opg.game import ChallengerMind, Game, Move, OperatorMind, Phase, Revealed
 from opg.tensor import Access, Kind, Op, Program, Trace, compile_onnx, parse_bindings, trace
 from opg.tensor.functions import Fn
 from opg.tensor.program import NO_VALUE
-from tests.evm import ROOT, Contract, Evm, Receipt, Reverted, account
+from tests.evm import ROOT, Contract, Evm, Receipt, Reverted, account, credits_of
 from tests.market import BURN_BPS, HOUR, MIN_STAKE, NO_EVIDENCE, OPG, THAWING_SECONDS, WINDOW_SECONDS
 
 BOND = 500 * OPG
@@ -190,10 +190,10 @@ class GameWorld:
     def check_books(self) -> None:
         """Every contract has exactly what it owes, and only what burned is gone."""
         running = sum(not match.state.phase.is_over for match in self.matches)
-        assert self.token.balanceOf(self.disputes) == self.disputes.totalCredit() + running * BOND
+        assert self.token.balanceOf(self.disputes) == credits_of(self.disputes, self.people) + running * BOND
         active, thawing, _ = self.staking.stakeOf(self.bob)
-        assert self.token.balanceOf(self.staking) == self.staking.totalCredit() + active + thawing
-        assert self.token.balanceOf(self.inference) == self.inference.totalCredit() == 0
+        assert self.token.balanceOf(self.staking) == credits_of(self.staking, self.people) + active + thawing
+        assert self.token.balanceOf(self.inference) == credits_of(self.inference, self.people) == 0
         assert self.token.totalSupply() == SUPPLY - self.burned
         holders = [*self.people, self.disputes, self.staking, self.inference]
         assert sum(self.token.balanceOf(holder) for holder in holders) == SUPPLY - self.burned

@@ -83,17 +83,22 @@ interface IInference {
     event Fulfilled(bytes32 indexed requestId, bytes32 indexed answerHash, Answer answer, bytes[] outputs);
     /// @notice `callbackSucceeded` is false, too, when there was nothing to call.
     event Finalised(bytes32 indexed requestId, bytes32 indexed answerHash, bool callbackSucceeded);
-    /// @notice The deadline passed; the fee went back and `slashed` was taken from the operator, the unburned part of it for the user.
+    /// @notice The deadline passed; the fee went back and `slashed` was taken from the operator, the unburned part of it for the user. Zero when this contract
+    /// may no longer slash: the refund does not wait for that.
     event Expired(bytes32 indexed requestId, uint256 slashed);
     /// @notice The answer was refuted; the fee went back.
     event Refunded(bytes32 indexed requestId, bytes32 indexed answerHash);
     event Committed(uint256 indexed batchId, address indexed operator, bytes32 root, uint32 count, string cid);
     event Surfaced(bytes32 indexed answerHash, Answer answer, bytes[] inputs, bytes[] outputs);
+    /// @notice `amount` of the user's credit was used for a request.
+    event CreditSpent(address indexed user, uint256 amount);
     event Contested(bytes32 indexed answerHash, uint32 openGames);
     event Released(bytes32 indexed answerHash, uint32 openGames);
     event Refuted(bytes32 indexed answerHash);
 
     error ModeNotSupported(uint8 mode);
+    /// @notice The model's owner takes no new requests for this version.
+    error DeprecatedVersion(uint256 version);
     error WrongInputShape(bytes32 given, bytes32 needed);
     /// @notice A tensor is empty or not a whole number of words.
     error BadTensor(uint256 index, uint256 byteLength);
@@ -112,7 +117,7 @@ interface IInference {
     /// @notice Outputs that are not those of the answer. Bundles; in `finalise`, which knows the answer by its hash alone, answer hashes.
     error WrongOutputs(bytes32 given, bytes32 needed);
     error WrongInputs(bytes32 given, bytes32 needed);
-    /// @notice The gas left would not give the callback what the request paid for.
+    /// @notice The gas left would not give the callback what the request paid for, or the penalty what it may need.
     error NotEnoughGas(uint256 left, uint256 needed);
     error EmptyBatch();
     error NoSuchBatch(uint256 batchId);
@@ -125,12 +130,20 @@ interface IInference {
     error AnswerRefuted(bytes32 answerHash);
     /// @notice No game runs against this answer.
     error NotContested(bytes32 answerHash);
+    /// @notice Games of another module run against this answer; play there, or wait until they are over.
+    error ContestedElsewhere(bytes32 answerHash, address disputer);
+    /// @notice A module that lost its role never gets it back: its games were dropped.
+    error ModuleRetired(address module);
     error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
 
     /// @notice Names the caller's price for on-chain requests of a version, in wei of OPG.
     function offer(uint256 versionId, uint96 price) external;
 
-    /// @notice Asks one operator on chain. Takes the fee (needs an allowance), locks the operator's collateral.
+    /// @notice Adds to the caller's credit, from which its requests are paid. Needs an allowance. `withdrawCredit` takes it back at any time.
+    function prepay(uint256 amount) external;
+
+    /// @notice Asks one operator on chain, locks the operator's collateral. Takes the fee from the caller's credit when that covers it,
+    /// else all of it from its wallet (needs an allowance).
     /// @dev There is no way to cancel. What goes back, and the bounty if the operator is late, is credited to the caller, here and in `Staking`.
     /// @param operator Must be live and offer this version for at most `fee`.
     /// @param inputs Each input tensor as packed big-endian words; their lengths are the version's.
@@ -151,12 +164,14 @@ interface IInference {
     /// @notice Answers a request. Only the operator or its serving key; the operator must be live still. The answer is issued at the block's time, and recorded.
     function fulfil(Request calldata req, bytes[] calldata outputs) external returns (bytes32 answerHash);
 
-    /// @notice Pays and calls back, once the answer is final. Anyone may call.
+    /// @notice Pays and calls back, once the answer is final. Anyone may call. The model's share goes to who owns the model and its ancestors now.
     /// @dev Warning: a callback that fails never blocks payment, and is never tried again. It gets exactly `req.callbackGas`; with too little gas left for that, `NotEnoughGas`.
     /// @param outputs The words that `fulfil` was called with.
     function finalise(Request calldata req, bytes[] calldata outputs) external;
 
     /// @notice Closes a request that was not answered in time: the fee goes back, the operator loses the collateral. Anyone may call.
+    /// @dev The penalty is tried with so much gas that it cannot fail for the lack of it (else `NotEnoughGas`). Should `Staking` refuse it, as it does when
+    /// governance took this contract's role, the fee goes back all the same.
     function expire(Request calldata req) external;
 
     /// @notice Closes a request whose answer was refuted: the fee goes back. Anyone may call.
@@ -175,14 +190,17 @@ interface IInference {
         returns (bytes32 answerHash);
 
     /// @notice Counts a game against an answer, recorded or not; it cannot become final meanwhile. Only `DISPUTER_ROLE`.
-    /// @dev Refuses an answer that is refuted, or recorded for longer than the window. Each `contest` is ended by exactly one `release` or `refute`.
+    /// @dev Refuses an answer that is refuted, recorded for longer than the window, or contested by another module. Each `contest` is ended by exactly one
+    /// `release` or `refute` of the same module. When governance takes the role from a module, its games no longer count and it cannot get the role again.
     function contest(bytes32 answerHash) external;
 
     /// @notice A game ended for the operator, or is moot. Only `DISPUTER_ROLE`.
-    function release(bytes32 answerHash) external;
+    /// @return counted False, and nothing happened, when the caller has lost its role: its games must end, but no longer mean anything here.
+    function release(bytes32 answerHash) external returns (bool counted);
 
     /// @notice A game ended for the challenger: the answer is wrong, for ever. Only `DISPUTER_ROLE`.
-    function refute(bytes32 answerHash) external;
+    /// @return counted As for `release`.
+    function refute(bytes32 answerHash) external returns (bool counted);
 
     /// @notice Whether the answer is the operator's, and the last second at which it can be disputed. Reverts when it is not the operator's.
     /// @dev Once recorded, needs no evidence: the window runs from the record. Else by signature: from `issuedAt`; in a batch: from `issuedAt` or the

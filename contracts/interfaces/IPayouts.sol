@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title Pull payments in OPG
 /// @notice What a contract owes is credited here and leaves only when its owner fetches it: a payee can never block a payment.
+/// The contract always holds at least what all accounts together may fetch; their sum follows from the events.
 interface IPayouts {
     /// @notice `amount` was credited to `account`.
     event Credited(address indexed account, uint256 amount);
@@ -14,9 +15,6 @@ interface IPayouts {
 
     /// @notice What `account` may fetch now, in wei of OPG.
     function creditOf(address account) external view returns (uint256 amount);
-
-    /// @notice What all accounts together may fetch now. The contract always holds at least that much.
-    function totalCredit() external view returns (uint256 amount);
 
     /// @notice Sends all of the caller's credit to `to`.
     function withdrawCredit(address to) external returns (uint256 amount);

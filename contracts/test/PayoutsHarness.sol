@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {Payouts} from "../Payouts.sol";
-import {IModels} from "../interfaces/IModels.sol";
 
 /// @dev Opens the inner functions of Payouts. Whoever tests with it first sends it the tokens that it will owe.
 contract PayoutsHarness is Payouts {
@@ -14,25 +13,13 @@ contract PayoutsHarness is Payouts {
         _credit(account, amount);
     }
 
-    function splitFee(uint256 modelId, uint256 fee, uint16 protocolFeeBps, address treasury, IModels models)
-        external
-        returns (uint256 rest)
-    {
-        return _splitFee(modelId, fee, protocolFeeBps, treasury, models);
-    }
-}
-
-/// @dev Any payees for any model, more than one model has by itself.
-contract FixedPayees {
-    address[] private _accounts;
-    uint16[] private _sharesBps;
-
-    constructor(address[] memory accounts, uint16[] memory sharesBps) {
-        _accounts = accounts;
-        _sharesBps = sharesBps;
-    }
-
-    function payees(uint256) external view returns (address[] memory accounts, uint16[] memory sharesBps) {
-        return (_accounts, _sharesBps);
+    function splitFee(
+        uint256 fee,
+        uint256 protocolFeeBps,
+        address treasury,
+        address[] calldata accounts,
+        uint256[] calldata amounts
+    ) external returns (uint256 rest) {
+        return _splitFee(fee, protocolFeeBps, treasury, accounts, amounts);
     }
 }

@@ -81,6 +81,10 @@ class Chain:
         """
         return max(int(time.time()), int(self.block("latest")["timestamp"]))
 
+    def has_code(self, address: str) -> bool:
+        """Whether there is a contract, now."""
+        return bool(self.rpc(lambda: self.w3.eth.get_code(self.w3.to_checksum_address(address))))
+
     def head(self) -> int:
         """Number of the newest block."""
         return self.rpc(lambda: int(self.w3.eth.block_number))

@@ -1,27 +1,38 @@
-"""The books of Channels against a ghost in plain Python.
+"""The books of Channels against a ghost in plain Python, for models and models derived from them.
 
-Every call has the outcome that the ghost says, and after every call every balance, deposit, credit and total
+Every call has the outcome that the ghost says, and after every call every balance, deposit, credit and right
 is equal.
 """
 
 from collections import defaultdict
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.conftest import DEEP
 from tests.evm import Evm, Reverted, account
+from tests.lineage import Lineage
 from tests.typed import sign
 from tests.unit.Channels.conftest import VOUCHER
 
 PROTOCOL_BPS, CLOSE_SECONDS, WEALTH = 300, 3600, 10_000
-OWNER_BPS = {1: 2_500, 2: 5_000, 3: 0}
+FAMILY = [  # what each model takes, and its parents
+    (2_500, []),
+    (5_000, []),
+    (0, []),
+    (4_000, [(1, 3_333)]),
+    (5_000, [(4, 6_667), (2, 1_111), (1, 2_222)]),
+    (1, [(5, 10_000)]),
+]
+MODELS = range(1, len(FAMILY) + 1)
 
 ALL = [account(10 + i) for i in range(5)]
 PAYERS, OPERATORS, OWNERS, TREASURY = ALL[:2], ALL[1:3], ALL[2:4], ALL[4]  # some play two parts
 KEYS = [account(20), account(21)]
 
 payers, operators, owners = st.sampled_from(PAYERS), st.sampled_from(OPERATORS), st.sampled_from(OWNERS)
-models, keys = st.sampled_from(list(OWNER_BPS)), st.sampled_from(KEYS)
+models, keys = st.sampled_from(list(MODELS)), st.sampled_from(KEYS)
 amounts = st.integers(0, 3) | st.integers(0, 2_000)
 moments = st.sampled_from([-1, 0, 1, CLOSE_SECONDS - 1, CLOSE_SECONDS, 2 * CLOSE_SECONDS])
 signers = st.sampled_from(["payer", *KEYS])
@@ -48,6 +59,7 @@ class Ghost:
         self.credit = defaultdict(int)
         self.key_until = defaultdict(int)
         self.owner = {}
+        self.lineage = Lineage()
         self.donated = 0
 
     def put(self, payer, operator, amount):
@@ -73,10 +85,11 @@ class Ghost:
         paid = min(max(0, total - self.redeemed[payer, operator, model]), self.deposit[payer, operator])
         self.redeemed[payer, operator, model] += paid
         self.deposit[payer, operator] -= paid
-        protocol, owner = paid * PROTOCOL_BPS // 10_000, paid * OWNER_BPS[model] // 10_000
+        protocol, shares = paid * PROTOCOL_BPS // 10_000, self.lineage.split(model, paid)
         self.credit[TREASURY] += protocol
-        self.credit[self.owner[model]] += owner
-        self.credit[operator] += paid - protocol - owner
+        for each, share in shares.items():
+            self.credit[self.owner[each]] += share
+        self.credit[operator] += paid - protocol - sum(shares.values())
         return paid
 
     def redeem_one(self, voucher, signer, now):
@@ -133,11 +146,15 @@ class Books(RuleBasedStateMachine):
             self.opg.transfer(payer, WEALTH, sender=bank)
             self.opg.approve(self.channels, 2**256 - 1, sender=payer)
             self.ghost.balance[payer] = WEALTH
-        for model, fee_bps in OWNER_BPS.items():
-            self.models.register(f"model {model}", fee_bps, sender=OWNERS[0])
-            self.ghost.owner[model] = OWNERS[0]
+        for model, (fee_bps, parents) in zip(MODELS, FAMILY, strict=True):
+            owner = OWNERS[model % len(OWNERS)]
+            self.models.registerDerived(f"model {model}", fee_bps, parents, sender=owner)
+            assert self.ghost.lineage.add(fee_bps, parents) is None
+            self.ghost.owner[model] = owner
 
     def teardown(self):
+        for model in MODELS:  # nothing can have changed it
+            assert self.models.lineage(model) == self.ghost.lineage.shown(model)
         self.evm.close()
 
     def same(self, ghost, call):
@@ -257,25 +274,23 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def books_are_equal(self):
-        """Everybody has in the contracts what the ghost says, to the wei."""
+        """Everybody has in the contracts what the ghost says, to the wei; Σ deposits + Σ credits ≤ balance, and what is
+        more was donated.
+        """
         ghost, channels = self.ghost, self.channels
+        owed = sum(ghost.deposit.values()) + sum(ghost.credit.values())
+        assert self.opg.balanceOf(channels) == owed + ghost.donated
         for person in ALL:
             assert self.opg.balanceOf(person) == ghost.balance[person]
             assert channels.creditOf(person) == ghost.credit[person]
+        assert all(self.models.ownerOf(m) == ghost.owner[m].address for m in MODELS)
         for payer in PAYERS:
             for operator in OPERATORS:
                 pair = payer, operator
                 assert channels.channel(*pair) == (ghost.deposit[pair], ghost.closable_at.get(pair, 0))
-                assert all(channels.redeemed(*pair, m) == ghost.redeemed[*pair, m] for m in OWNER_BPS)
+                assert all(channels.redeemed(*pair, m) == ghost.redeemed[*pair, m] for m in MODELS)
             assert all(channels.keyUntil(payer, key) == ghost.key_until[payer, key] for key in KEYS)
-
-    @invariant()
-    def everything_owed_is_there(self):
-        """Σ deposits + Σ credits ≤ balance, and what is more was donated."""
-        deposits = sum(self.channels.channel(p, o).deposited for p in PAYERS for o in OPERATORS)
-        owed = deposits + self.channels.totalCredit()
-        assert self.channels.totalCredit() == sum(self.channels.creditOf(person) for person in ALL)
-        assert self.opg.balanceOf(self.channels) == owed + self.ghost.donated
 
 
 TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=3_500 if DEEP else 100, stateful_step_count=60 if DEEP else 40)

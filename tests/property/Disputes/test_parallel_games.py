@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from opg.game import ChallengerMind, OperatorMind
-from tests.evm import Evm, Reverted, reverts
+from tests.evm import Evm, Reverted, credits_of, reverts
 from tests.game_world import (
     BOND,
     BOUNTY,
@@ -60,7 +60,7 @@ class Games(RuleBasedStateMachine):
                 match.claim()
                 self.settle(match, number, challenger_won=operators)
             self.books_are_right()
-            assert self.world.token.balanceOf(self.world.disputes) == self.world.disputes.totalCredit()
+            assert self.world.token.balanceOf(self.world.disputes) == credits_of(self.world.disputes, self.world.people)
         finally:
             self.aside.__exit__(None, None, None)
 

@@ -1,18 +1,23 @@
-"""Inference against plain books in Python: requests and answers, games, faults and time in any order. Every
-number that the contracts show is the books', every request ends paid or refunded, and nothing is final and
-disputable at once."""
+"""Inference against plain books in Python: requests and answers, games, faults and time in any order, for a model
+and models derived from it, while models are sold, versions deprecated, judges dismissed and roles taken. Every number
+that the contracts show is the books', every request ends paid or refunded, and nothing is final and disputable at once.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts
+from tests.lineage import Lineage
 from tests.market import (
     BURN_BPS,
+    INPUT_WORDS,
     MAX_RESPONSE_SECONDS,
     MIN_RESPONSE_SECONDS,
     MIN_STAKE,
@@ -28,17 +33,25 @@ from tests.market import (
     WINDOW_SECONDS,
     Market,
     bundle,
+    header,
 )
 
 ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
 USERS = (ALICE, DAVE)
 PEOPLE = (ALICE, BOB, CHARLIE, DAVE, ERIN)
+JUDGES = (DAVE, account(7), account(8), account(9))
+DERIVED = (
+    (4_000, [(1, 2_500)]),
+    (5_000, [(2, 6_667), (1, 1_111)]),
+    (0, [(3, 10_000)]),
+)  # fee, parents: models 2, 3 and 4
 OPEN = (1).to_bytes(32, "big")
 COLLATERAL = 2_500 * OPG  # so that four requests use up what bob has at first
 PENALTY = 700 * OPG
 CALLBACK_GAS = 150_000
 
 users = st.sampled_from(USERS)
+versions = st.sampled_from([1, 2, 3, 4])  # one of each model, by the same number
 extras = st.one_of(st.integers(-1, 12), st.integers(0, 10 * PRICE))
 patience = st.sampled_from([MIN_RESPONSE_SECONDS, 600, MAX_RESPONSE_SECONDS])
 callbacks = st.integers(0, 4)
@@ -81,6 +94,7 @@ class InferenceBooks(RuleBasedStateMachine):
     """bob serves, alice and dave ask, anyone contests."""
 
     market: Market | None = None
+    lineage: Lineage
     receivers: tuple = ()
 
     def __init__(self):
@@ -90,6 +104,7 @@ class InferenceBooks(RuleBasedStateMachine):
             cls.market = Market(Evm(), collateral=COLLATERAL)
             deploy = cls.market.evm.deploy
             names = (("RecordingReceiver",), ("RevertingReceiver",), ("GasBomb",), ("ReturnBomb", True))
+            cls.lineage = family(cls.market)
             cls.receivers = (NOBODY, *(deploy(*each).address for each in names))
         self.mark = cls.market.evm.snapshot()
         self.evm, self.inference, self.staking, self.token = (
@@ -102,8 +117,11 @@ class InferenceBooks(RuleBasedStateMachine):
         self.bounty = dict.fromkeys(PEOPLE, 0)  # in Staking
         self.active, self.thawing, self.locked = STAKE, 0, 0
         self.thaw: tuple[int, int] | None = None  # id, until: one at a time, so the pool is its worth
-        self.owner = CHARLIE
-        self.price: int | None = PRICE
+        self.owner = {1: CHARLIE, 2: DAVE, 3: ALICE, 4: CHARLIE}  # of the models
+        self.deprecated: set[int] = set()
+        self.price: dict[int, int | None] = dict.fromkeys(self.owner, PRICE)
+        self.judges = list(JUDGES)  # the first is in office
+        self.armed = True  # whether Inference may slash
         self.evidence: dict[int, tuple] = {}  # by batch
         self.salt = 0
 
@@ -112,6 +130,10 @@ class InferenceBooks(RuleBasedStateMachine):
     @property
     def free(self) -> int:
         return max(self.active - self.locked, 0)
+
+    @property
+    def judge(self) -> Any:
+        return self.judges[0]
 
     @property
     def live(self) -> bool:
@@ -139,23 +161,33 @@ class InferenceBooks(RuleBasedStateMachine):
 
     # -- requests -------------------------------------------------------------
 
-    @rule(price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
-    def offer(self, price):
+    @rule(version=versions, price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
+    def offer(self, version, price):
         """A new price, or none; requests that were made keep theirs."""
-        self.inference.offer(self.market.version, 2**96 - 1 if price is None else price, sender=BOB)
-        self.price = price
+        self.inference.offer(version, 2**96 - 1 if price is None else price, sender=BOB)
+        self.price[version] = price
 
-    @rule(user=users, extra=extras, seconds=patience, callback=callbacks)
-    def ask(self, user, extra, seconds, callback):
+    @rule(user=users, amount=st.sampled_from([1, PRICE, 7 * PRICE]))
+    def prepay(self, user, amount):
+        """Credit for requests to come."""
+        self.inference.prepay(amount, sender=user)
+        self.purse[user] -= amount
+        self.credit[user] += amount
+
+    @rule(user=users, version=versions, extra=extras, seconds=patience, callback=callbacks)
+    def ask(self, user, version, extra, seconds, callback):
         """Refused for each reason there is, or taken with fee and collateral."""
-        fee = max((self.price or 0) + extra, 0)
+        price = self.price[version]
+        fee = max((price or 0) + extra, 0)
         ask = {
-            "sender": user, "fee": fee, "deadline": self.evm.now + seconds,
+            "sender": user, "version": version, "fee": fee, "deadline": self.evm.now + seconds,
             "callback": self.receivers[callback], "callback_gas": CALLBACK_GAS,
         }  # fmt: skip
-        if self.price is None:
+        if version in self.deprecated:
+            problem = "DeprecatedVersion"
+        elif price is None:
             problem = "NotOffered"
-        elif fee < self.price:
+        elif fee < price:
             problem = "FeeTooLow"
         elif not self.live:
             problem = "OperatorNotLive"
@@ -165,7 +197,8 @@ class InferenceBooks(RuleBasedStateMachine):
             event = self.market.ask_receipt(**ask).event("Requested")
             assert event.requestId not in self.asked
             self.asked[event.requestId] = Asked(event.request, user)
-            self.purse[user] -= fee
+            purse = self.credit if self.credit[user] >= fee else self.purse
+            purse[user] -= fee
             self.locked += COLLATERAL
             return
         with reverts(problem):
@@ -177,14 +210,17 @@ class InferenceBooks(RuleBasedStateMachine):
         """In time, by the operator's key alone."""
         self.answer(*self.some(data, "open"), words)
 
-    @precondition(lambda self: self.price is not None and self.live and self.free >= COLLATERAL)
-    @rule(user=users, extra=st.integers(0, 5 * PRICE), seconds=patience, callback=callbacks, words=outputs)
-    def ask_and_fulfil(self, user, extra, seconds, callback, words):
+    @precondition(lambda self: self.live and self.free >= COLLATERAL)
+    @rule(
+        user=users, version=versions, extra=st.integers(0, 5 * PRICE), seconds=patience, callback=callbacks,
+        words=outputs,
+    )  # fmt: skip
+    def ask_and_fulfil(self, user, version, extra, seconds, callback, words):
         """The usual way."""
         known = set(self.asked)
-        self.ask(user, extra, seconds, callback)
-        (request_id,) = set(self.asked) - known
-        self.answer(request_id, self.asked[request_id], words)
+        self.ask(user, version, extra, seconds, callback)
+        for request_id in set(self.asked) - known:
+            self.answer(request_id, self.asked[request_id], words)
 
     def answer(self, request_id: bytes, each: Asked, words: list[bytes]) -> None:
         with reverts("NotTheOperator" if self.evm.now <= each.terms.deadline else "DeadlinePassed"):
@@ -196,7 +232,7 @@ class InferenceBooks(RuleBasedStateMachine):
                 self.inference.fulfil(each.terms, words, sender=FRANK)
             return
         digest = self.inference.fulfil(each.terms, words, sender=FRANK).value
-        answer = self.market.answer(request=request_id, output=bundle(words))
+        answer = self.market.answer(request=request_id, version=each.terms.version, output=bundle(words))
         assert digest == self.market.digest(answer)
         each.state, each.answer, each.outputs = "answered", digest, tuple(words)
         self.given[digest] = Given(answer, recorded_at=self.evm.now)
@@ -215,10 +251,11 @@ class InferenceBooks(RuleBasedStateMachine):
         event = self.inference.finalise(each.terms, each.outputs, sender=caller).event("Finalised")
         assert event.callbackSucceeded == (each.terms.callback == self.receivers[1])
         fee = each.terms.fee
-        protocol, owner = fee * PROTOCOL_FEE_BPS // 10_000, fee * OWNER_FEE_BPS // 10_000
+        protocol, shares = fee * PROTOCOL_FEE_BPS // 10_000, self.lineage.split(each.terms.version, fee)
         self.credit[ERIN] += protocol
-        self.credit[self.owner] += owner
-        self.credit[BOB] += fee - protocol - owner
+        for model, share in shares.items():
+            self.credit[self.owner[model]] += share
+        self.credit[BOB] += fee - protocol - sum(shares.values())
         self.end(each)
 
     @precondition(lambda self: self.any_in("open"))
@@ -233,7 +270,7 @@ class InferenceBooks(RuleBasedStateMachine):
         taken = self.inference.expire(each.terms, sender=caller).event("Expired").slashed
         self.credit[each.user] += each.terms.fee
         self.end(each)
-        assert taken == self.slashed(COLLATERAL, each.user)
+        assert taken == (self.slashed(COLLATERAL, each.user) if self.armed else 0)
 
     @precondition(lambda self: self.any_in("answered"))
     @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
@@ -310,12 +347,12 @@ class InferenceBooks(RuleBasedStateMachine):
         digest, each = data.draw(st.sampled_from(list(self.given.items())))
         if each.refuted:
             with reverts("AnswerRefuted", digest):
-                self.inference.contest(digest, sender=DAVE)
+                self.inference.contest(digest, sender=self.judge)
         elif each.recorded_at and self.evm.now > each.until:
             with reverts("WindowOver", each.until):
-                self.inference.contest(digest, sender=DAVE)
+                self.inference.contest(digest, sender=self.judge)
         else:
-            self.inference.contest(digest, sender=DAVE)
+            self.inference.contest(digest, sender=self.judge)
             each.games += 1
 
     @precondition(lambda self: self.given)
@@ -325,7 +362,7 @@ class InferenceBooks(RuleBasedStateMachine):
         digest, each = data.draw(st.sampled_from(list(self.given.items())))
         if not each.games:
             with reverts("NotContested", digest):
-                (self.inference.refute if wrong else self.inference.release)(digest, sender=DAVE)
+                (self.inference.refute if wrong else self.inference.release)(digest, sender=self.judge)
             return
         self.decide(digest, each, wrong)
 
@@ -336,17 +373,59 @@ class InferenceBooks(RuleBasedStateMachine):
         choices = [(d, g) for d, g in self.given.items() if g.recorded_at and not g.refuted]
         digest, each = data.draw(st.sampled_from(choices))
         if self.evm.now <= each.until:
-            self.inference.contest(digest, sender=DAVE)
+            self.inference.contest(digest, sender=self.judge)
             each.games += 1
             self.decide(digest, each, wrong)
 
     def decide(self, digest: bytes, each: Given, wrong: bool) -> None:
-        (self.inference.refute if wrong else self.inference.release)(digest, sender=DAVE)
+        (self.inference.refute if wrong else self.inference.release)(digest, sender=self.judge)
         each.games -= 1
         if wrong and not each.refuted:
             each.refuted = True
             taken = self.staking.slash(BOB, PENALTY, DAVE, sender=DAVE).value.slashed
             assert taken == self.slashed(PENALTY, DAVE)
+
+    # -- governance, owners ---------------------------------------------------
+
+    @precondition(lambda self: len(self.judges) > 1)
+    @rule(data=st.data())
+    def dismiss_the_judge(self, data):
+        """Its games no longer count, its verdicts no longer matter, and it never comes back; another takes office."""
+        role = self.inference.DISPUTER_ROLE()
+        gone = self.judges.pop(0)
+        self.inference.revokeRole(role, gone, sender=ADMIN)
+        self.inference.grantRole(role, self.judge, sender=ADMIN)
+        with reverts("ModuleRetired", gone):
+            self.inference.grantRole(role, gone, sender=ADMIN)
+        for digest, each in self.given.items():
+            if each.games:
+                assert not self.inference.refute(digest, sender=gone).value
+            each.games = 0
+
+    @rule(armed=st.booleans())
+    def arm(self, armed):
+        """Governance takes the contract's right to slash, or gives it back."""
+        change = self.staking.grantRole if armed else self.staking.revokeRole
+        change(self.staking.SLASHER_ROLE(), self.inference, sender=ADMIN)
+        self.armed = armed
+
+    @precondition(lambda self: len(self.deprecated) < 2)
+    @rule(version=versions)
+    def deprecate(self, version):
+        """Once. What was asked before is answered and paid."""
+        owner = self.owner[version]
+        if version in self.deprecated:
+            with reverts("AlreadyDeprecated", version):
+                self.market.models.deprecate(version, sender=owner)
+            return
+        self.market.models.deprecate(version, sender=owner)
+        self.deprecated.add(version)
+
+    @rule(model=versions, buyer=st.sampled_from([ALICE, CHARLIE, DAVE]))
+    def sell_a_model(self, model, buyer):
+        """Who owns it, or an ancestor of it, when a request ends has the share."""
+        self.market.models.transferFrom(self.owner[model], buyer, model, sender=self.owner[model])
+        self.owner[model] = buyer
 
     # -- stake, money, time ---------------------------------------------------
 
@@ -391,13 +470,6 @@ class InferenceBooks(RuleBasedStateMachine):
         """What nobody contests is final."""
         self.evm.sleep(WINDOW_SECONDS + 1)
 
-    @rule()
-    def sell_the_model(self):
-        """Who owns it when a request ends has the share."""
-        buyer = DAVE if self.owner == CHARLIE else CHARLIE
-        self.market.models.transferFrom(self.owner, buyer, self.market.model, sender=self.owner)
-        self.owner = buyer
-
     @rule(who=st.sampled_from(PEOPLE))
     def fetch(self, who):
         """Both credits."""
@@ -428,6 +500,17 @@ class InferenceBooks(RuleBasedStateMachine):
             assert self.token.balanceOf(who) == self.purse[who]
 
     @invariant()
+    def shares_and_rights_are_what_the_books_say(self):
+        """Of every model, whoever owns it; and what may be asked."""
+        for model, owner in self.owner.items():
+            assert self.market.models.ownerOf(model) == owner.address
+            assert self.market.models.lineage(model) == self.lineage.shown(model)
+            assert self.market.models.terms(model).deprecated == (model in self.deprecated)
+            price = self.price[model]
+            if price is not None:
+                assert self.inference.priceOf(BOB, model) == price
+
+    @invariant()
     def the_stake_is_what_the_books_say(self):
         """One collateral for each request that has not ended."""
         pending = sum(each.state != "ended" for each in self.asked.values())
@@ -456,11 +539,11 @@ class InferenceBooks(RuleBasedStateMachine):
             assert not (each.final(now) and now <= each.until)
 
     def teardown(self):
-        """Row 15: every request ends without its user and its operator, and all that is owed is fetched."""
+        """Attack 15: every request ends without its user and its operator, and all that is owed is fetched."""
         try:
             for digest, each in self.given.items():
                 for _ in range(each.games):
-                    self.inference.release(digest, sender=DAVE)
+                    self.inference.release(digest, sender=self.judge)
             self.evm.sleep(MAX_RESPONSE_SECONDS + WINDOW_SECONDS + 1)
             for each in self.asked.values():
                 if each.state == "open":
@@ -479,4 +562,18 @@ class InferenceBooks(RuleBasedStateMachine):
             self.evm.revert(self.mark)
 
 
+def family(market: Market) -> Lineage:
+    """Three models derived from charlie's, one version of each, offered by bob; and the same in plain Python."""
+    lineage = Lineage()
+    lineage.add(OWNER_FEE_BPS, [])
+    for (fee_bps, parents), owner in zip(DERIVED, (DAVE, ALICE, CHARLIE), strict=True):
+        assert lineage.add(fee_bps, parents) is None
+        model = market.models.registerDerived("derived", fee_bps, parents, sender=owner).value
+        version = market.models.publish(model, header([INPUT_WORDS]), b"\1" * 32, "cid", "", 1, sender=owner).value
+        assert model == version == lineage.count
+        market.inference.offer(version, PRICE, sender=BOB)
+    return lineage
+
+
 TestBooks = InferenceBooks.TestCase
+TestBooks.settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)

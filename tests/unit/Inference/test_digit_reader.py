@@ -90,14 +90,14 @@ def test_only_inference_brings_answers(market, reader, ask):
 
 
 def test_other_peoples_questions_are_not_its_own(market, reader):
-    """Row 10: dave names the reader as the callback of a request of his."""
+    """Attack 10: dave names the reader as the callback of a request of his."""
     receipt = market.ask_receipt(sender=market.dave, callback=reader, callback_gas=100_000)
     assert not answer(market, receipt.event("Requested"), [bytes(40)]).event("Finalised").callbackSucceeded
     assert reader.reading(receipt.value) == (0, 0)
 
 
 def test_a_late_operator_pays_and_the_money_comes_home(market, reader, ask):
-    """Row 15: fee from Inference, bounty from Staking, both to the reader, then to its owner."""
+    """Attack 15: fee from Inference, bounty from Staking, both to the reader, then to its owner."""
     asked = ask()
     market.evm.sleep(601)
     market.inference.expire(asked.request, sender=market.dave)

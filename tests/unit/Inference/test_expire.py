@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.evm import reverts
+from tests.evm import Reverted, reverts
 from tests.market import BURN_BPS, COLLATERAL, OPG, OUTPUT, PRICE, STAKE, THAWING_SECONDS
+
+OPEN = (1).to_bytes(32, "big")
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def test_not_before_the_deadline_is_over(market, inference):
 
 
 def test_the_fee_goes_back_and_the_collateral_is_lost(market, inference, late):
-    """Row 15: nobody delivered; anyone may say so."""
+    """Attack 15: nobody delivered; anyone may say so."""
     receipt = inference.expire(late, sender=market.dave)
     assert receipt.event("Expired").slashed == COLLATERAL
     assert inference.creditOf(market.alice) == PRICE
@@ -51,15 +53,42 @@ def test_an_expired_request_is_not_answered(market, inference, late):
 
 
 def test_an_operator_without_stake_cannot_keep_the_fee(market, inference, late):
-    """Rows 3 and 15: other faults took all the stake; the user has the fee back nevertheless."""
+    """Attacks 3 and 15: other faults took all the stake; the user has the fee back nevertheless."""
     market.staking.slash(market.bob, STAKE, market.dave, sender=market.dave)
     assert inference.expire(late, sender=market.dave).event("Expired").slashed == 0
     inference.withdrawCredit(market.alice, sender=market.alice)
     assert market.token.balanceOf(inference) == 0
 
 
+def test_the_refund_does_not_wait_for_the_role(market, inference, late):
+    """Attack 15: governance took the contract's role while requests ran. The penalty is lost, the fee and the collateral are not."""
+    staking = market.staking
+    staking.revokeRole(staking.SLASHER_ROLE(), inference, sender=market.admin)
+    receipt = inference.expire(late, sender=market.dave)
+    assert receipt.event("Expired").slashed == 0
+    assert inference.creditOf(market.alice) == PRICE
+    assert staking.stakeOf(market.bob) == (STAKE, 0, 0)
+
+
+@pytest.mark.parametrize("gas", [*range(60_000, 200_000, 20_000), *range(200_000, 700_000, 50_000)])
+def test_no_operator_is_spared_by_too_little_gas(market, inference, late, gas):
+    """Attack 16: whoever closes the request cannot let the penalty run dry and the rest go through."""
+    try:
+        receipt = inference.expire(late, sender=market.bob, gas=gas)
+    except Reverted:
+        assert inference.requestState(inference.hashRequest(late)) == OPEN
+        return
+    assert receipt.event("Expired").slashed == COLLATERAL
+
+
+def test_the_gas_for_the_penalty_is_asked_for(market, inference, late):
+    with reverts("NotEnoughGas"):
+        inference.expire(late, sender=market.bob, gas=500_000)
+    inference.expire(late, sender=market.bob, gas=600_000)
+
+
 def test_leaving_does_not_save_the_collateral(market, inference):
-    """Row 1: all that is free leaves; what is locked behind the request does not."""
+    """Attack 1: all that is free leaves; what is locked behind the request does not."""
     req = market.ask(deadline=market.evm.now + 100)
     thaw = market.staking.startThaw(STAKE - COLLATERAL, sender=market.bob).value
     with reverts("StakeLocked", 0, 1):
@@ -70,7 +99,7 @@ def test_leaving_does_not_save_the_collateral(market, inference):
 
 
 def test_asking_oneself_and_not_answering_never_pays(market, inference):
-    """Row 6: an operator that wants its stake out at once loses the burned part of it."""
+    """Attack 6: an operator that wants its stake out at once loses the burned part of it."""
     market.token.transfer(market.bob, 10 * OPG, sender=market.alice)
     before = market.token.balanceOf(market.bob)
     req = market.ask(sender=market.bob, deadline=market.evm.now + 100)

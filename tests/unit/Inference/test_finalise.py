@@ -14,6 +14,7 @@ from tests.market import (
     PROTOCOL_FEE_BPS,
     STAKE,
     WINDOW_SECONDS,
+    header,
 )
 
 CALLBACK_GAS = 300_000
@@ -49,7 +50,7 @@ def test_the_fee_is_split(market, inference, answered):
 
 @pytest.mark.parametrize("fee", [0, 1, 7, 9_999, 10_001, 999_999 * OPG + 1])
 def test_dust_is_nobodys_but_the_operators(market, inference, fee):
-    """Row 17: shares are rounded down, and all parts are the fee."""
+    """Attack 17: shares are rounded down, and all parts are the fee."""
     inference.offer(market.version, 0, sender=market.bob)
     req = market.ask(fee=fee)
     market.fulfil(req)
@@ -61,7 +62,7 @@ def test_dust_is_nobodys_but_the_operators(market, inference, fee):
 
 
 def test_shares_never_pass_the_fee(market, inference):
-    """Row 17: the most that a protocol and an owner may take leaves an operator something."""
+    """Attack 17: the most that a protocol and an owner may take leaves an operator something."""
     greedy = market.models.register("greedy", 5_000, sender=market.charlie).value
     with reverts("FeeTooHigh"):
         market.models.register("greedier", 5_001, sender=market.charlie)
@@ -78,8 +79,48 @@ def test_shares_never_pass_the_fee(market, inference):
     assert other.creditOf(market.bob) == PRICE * 4_000 // 10_000
 
 
+def test_paying_needs_no_role(market, inference, answered):
+    """Attack 15: governance took every role of the contract while the request ran."""
+    staking = market.staking
+    for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
+        staking.revokeRole(role, inference, sender=market.admin)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.bob) > 0
+    assert staking.stakeOf(market.bob).locked == 0
+
+
+def test_ancestors_are_paid(market, inference):
+    """A model made from charlie's pays him, whoever owns it now, as was promised when it was registered."""
+    derived = market.models.registerDerived("derived", 4_000, [(market.model, 2_500)], sender=market.dave).value
+    args = (derived, header([64]), b"\1" * 32, "cid", "", 1)
+    market.version = market.models.publish(*args, sender=market.dave).value
+    inference.offer(market.version, PRICE, sender=market.bob)
+    req = market.ask()
+    market.fulfil(req)
+    market.after_window()
+    inference.finalise(req, [OUTPUT], sender=market.erin)
+    income = PRICE * 4_000 // 10_000
+    assert inference.creditOf(market.charlie) == income // 4
+    assert inference.creditOf(market.dave) == income - income // 4
+    assert inference.creditOf(market.bob) == PRICE - income - PRICE * PROTOCOL_FEE_BPS // 10_000
+
+
+def test_a_share_is_fixed_when_asked_and_follows_the_token(market, inference, answered):
+    """Attack 17: a price raised in flight. Neither share nor lineage has a setter; what is not settled yet goes with a sale."""
+    market.models.transferFrom(market.charlie, market.alice, market.model, sender=market.charlie)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.charlie) == 0
+    assert inference.creditOf(market.alice) == PRICE * OWNER_FEE_BPS // 10_000
+
+
+def test_a_deprecated_version_is_still_paid(market, inference, answered):
+    market.models.deprecate(market.version, sender=market.charlie)
+    inference.finalise(answered, [OUTPUT], sender=market.dave)
+    assert inference.creditOf(market.bob) > 0
+
+
 def test_credits_leave_only_when_fetched(market, inference, answered):
-    """Row 15: no payee can block the others."""
+    """Attack 15: no payee can block the others."""
     inference.finalise(answered, [OUTPUT], sender=market.dave)
     for who in (market.bob, market.charlie, market.erin):
         inference.withdrawCredit(who, sender=who)
@@ -168,7 +209,7 @@ def test_without_code_nothing_is_called(market, inference, callback):
     ids=["reverts", "gas", "revert data"],
 )
 def test_a_callback_that_fails_never_blocks_payment(market, inference, evm, bomb, arguments):
-    """Rows 15 and 16."""
+    """Attacks 15 and 16."""
     req = called_back(market, inference, evm.deploy(bomb, *arguments))
     receipt = inference.finalise(req, [OUTPUT], sender=market.dave)
     assert not receipt.event("Finalised").callbackSucceeded
@@ -178,7 +219,7 @@ def test_a_callback_that_fails_never_blocks_payment(market, inference, evm, bomb
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_return_data_is_not_copied(market, inference, evm, fails):
-    """Row 16: 320,000 bytes cost the callback 225,000 gas; to copy them would cost the caller as much."""
+    """Attack 16: 320,000 bytes cost the callback 225,000 gas; to copy them would cost the caller as much."""
     req = called_back(market, inference, evm.deploy("ReturnBomb", fails))
     receipt = inference.finalise(req, [OUTPUT], sender=market.dave)
     assert receipt.event("Finalised").callbackSucceeded != fails
@@ -193,7 +234,7 @@ def test_a_callback_that_failed_is_not_tried_again(market, inference, evm):
 
 
 def test_a_reentrant_callback_gets_nothing_more(market, inference, evm):
-    """Row 16: it is its own operator's friend and tries every door; then it fetches what it is owed, once."""
+    """Attack 16: it is its own operator's friend and tries every door; then it fetches what it is owed, once."""
     receiver = evm.deploy("ReentrantReceiver", inference)
     req = market.ask(callback=receiver, callback_gas=1_000_000)
     receiver.arm(req, [OUTPUT], sender=market.alice)
@@ -204,7 +245,7 @@ def test_a_reentrant_callback_gets_nothing_more(market, inference, evm):
 
 
 def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
-    """Row 16: the callback owns the model, so it is owed something while it is called."""
+    """Attack 16: the callback owns the model, so it is owed something while it is called."""
     receiver = evm.deploy("ReentrantReceiver", inference)
     market.models.transferFrom(market.charlie, receiver, market.model, sender=market.charlie)
     req = market.ask(callback=receiver, callback_gas=1_000_000)
@@ -219,7 +260,7 @@ def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
 
 
 def test_a_callback_is_never_starved(market, inference, evm):
-    """Row 16: whatever gas is sent, the callback has all that was paid for, or nothing happens at all."""
+    """Attack 16: whatever gas is sent, the callback has all that was paid for, or nothing happens at all."""
     receiver = evm.deploy("RecordingReceiver")
     req = called_back(market, inference, receiver)
     mark = evm.snapshot()

@@ -14,7 +14,7 @@ def test_the_operator_or_its_key_answers(market, inference, who):
 
 @pytest.mark.parametrize("who", ["alice", "charlie", "dave"])
 def test_nobody_else_answers(market, inference, who):
-    """Row 14: an answer copied from the mempool is worth nothing."""
+    """Attack 14: an answer copied from the mempool is worth nothing."""
     req = market.ask()
     with reverts("NotTheOperator", getattr(market, who), market.bob):
         inference.fulfil(req, [OUTPUT], sender=getattr(market, who))
@@ -71,7 +71,7 @@ def test_the_last_second_counts_and_the_next_does_not(market, inference):
 
 
 def test_only_a_live_operator_answers(market, inference):
-    """Row 1: asked with much at stake, answering with next to nothing; what is recorded is for all to rely on."""
+    """Attack 1: asked with much at stake, answering with next to nothing; what is recorded is for all to rely on."""
     req = market.ask()
     market.staking.startThaw(STAKE - MIN_STAKE + 1, sender=market.bob)
     with reverts("OperatorNotLive", market.bob):

@@ -25,7 +25,7 @@ def test_an_over_window_is_no_error(market, inference):
 
 @pytest.mark.parametrize("field", ["request", "version", "input", "output", "operator", "issuedAt"])
 def test_no_field_is_unsigned(market, inference, field):
-    """Row 11."""
+    """Attack 11."""
     answer = market.answer()
     evidence = market.signed(answer)
     value = answer[field]
@@ -35,7 +35,7 @@ def test_no_field_is_unsigned(market, inference, field):
 
 
 def test_another_contracts_answer_is_not_this_ones(market, inference):
-    """Row 11."""
+    """Attack 11."""
     answer = market.answer()
     evidence = market.signed(answer)
     other = market.deploy_inference()
@@ -58,7 +58,7 @@ def test_the_operators_own_account_is_not_its_key(market, inference):
 
 
 def test_the_mirrored_signature_counts_for_nothing(market, inference):
-    """Row 11: s and n − s would be two signatures of one answer."""
+    """Attack 11: s and n − s would be two signatures of one answer."""
     answer = market.answer()
     key, signature, *rest = market.signed(answer)
     s, v = int.from_bytes(signature[32:64], "big"), signature[64]
@@ -76,7 +76,7 @@ def test_bytes_that_are_no_signature(market, inference, signature):
 
 
 def test_a_retired_key_stays_liable_for_its_time_alone(market, inference):
-    """Row 11: a key change neither frees from old answers nor makes new ones."""
+    """Attack 11: a key change neither frees from old answers nor makes new ones."""
     old = market.answer()
     market.evm.sleep(10)
     market.staking.register(market.erin, "", sender=market.bob)
@@ -109,7 +109,7 @@ def test_a_contract_may_be_the_key(market, inference, evm):
 
 
 def test_a_key_that_becomes_a_contract_takes_nothing_back(market, inference, evm):
-    """Row 1: an account may give itself code (EIP-7702) that denies what it signed before."""
+    """Attack 1: an account may give itself code (EIP-7702) that denies what it signed before."""
     answer = market.answer()
     evidence = market.signed(answer)
     denier = evm.deploy("RevertingReceiver")
@@ -127,7 +127,7 @@ def give_code(evm, account, contract):
 
 
 def test_a_contract_key_that_denies_its_recorded_answers_is_too_late(market, inference, evm):
-    """Row 1: what is recorded or committed needs the key no more."""
+    """Attack 1: what is recorded or committed needs the key no more."""
     key = evm.deploy("ContractKey", market.dave)
     market.staking.register(key, "", sender=market.bob)
     surfaced, batched = market.answer(), market.answer(request=b"\1" * 32)
@@ -196,7 +196,7 @@ def test_a_wrong_place_in_a_batch(market, inference, wrong):
 
 
 def test_the_depth_follows_from_the_count(market, inference):
-    """Row 23: a path through a deeper tree than the count says leads to the root, and proves nothing."""
+    """Attack 23: a path through a deeper tree than the count says leads to the root, and proves nothing."""
     leaves = [market.digest(each) for each in answers(market, 4)]
     batch_id = inference.commit(market.bob, list_root(leaves), 2, "cid", sender=market.bob).value
     with reverts("NotTheOperatorsAnswer", leaves[1]):
@@ -204,7 +204,7 @@ def test_the_depth_follows_from_the_count(market, inference):
 
 
 def test_padding_is_no_answer(market, inference):
-    """Row 9: the fourth leaf of three is not there, whatever its path."""
+    """Attack 9: the fourth leaf of three is not there, whatever its path."""
     batch = answers(market, 3)
     evidence = market.committed(batch, 2)
     leaves = [market.digest(each) for each in batch]
@@ -213,7 +213,7 @@ def test_padding_is_no_answer(market, inference):
 
 
 def test_another_operators_batch_proves_nothing(market, inference):
-    """Row 10: to commit to a victim's name makes the victim liable for nothing."""
+    """Attack 10: to commit to a victim's name makes the victim liable for nothing."""
     market.staking.register(market.dave, "", sender=market.dave)
     market.staking.stake(10**22, sender=market.dave)
     answer = market.answer()

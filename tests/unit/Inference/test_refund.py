@@ -19,7 +19,7 @@ def test_an_answer_that_stands_is_not_refunded(market, inference):
 
 
 def test_a_refuted_answer_gives_the_fee_back(market, inference):
-    """Row 15: anyone may close it; the collateral is free, as the game has slashed already."""
+    """Attack 15: anyone may close it; the collateral is free, as the game has slashed already."""
     req = market.ask()
     answer_hash = market.fulfil(req)
     market.refute(answer_hash)
@@ -35,6 +35,18 @@ def test_a_refund_does_not_wait_for_other_games(market, inference):
     market.refute(answer_hash)
     inference.refund(req, sender=market.alice)
     inference.release(answer_hash, sender=market.dave)
+
+
+def test_a_refund_needs_no_role(market, inference):
+    """Attack 15: it frees the collateral without `LOCKER_ROLE` and slashes nobody."""
+    staking = market.staking
+    req = market.ask()
+    market.refute(market.fulfil(req))
+    for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
+        staking.revokeRole(role, inference, sender=market.admin)
+    inference.refund(req, sender=market.erin)
+    assert inference.creditOf(market.alice) == PRICE
+    assert staking.stakeOf(market.bob) == (STAKE, 0, 0)
 
 
 def test_a_request_is_refunded_once_and_then_never_paid(market, inference):

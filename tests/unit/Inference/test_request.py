@@ -40,6 +40,15 @@ def test_fee_and_collateral_are_set_aside(market, inference):
     assert market.staking.lockedBy(market.bob, inference) == COLLATERAL
 
 
+def test_a_deprecated_version_is_not_asked(market, inference):
+    """By no operator, old offers included. What runs already is answered."""
+    req = market.ask()
+    market.models.deprecate(market.version, sender=market.charlie)
+    with reverts("DeprecatedVersion", market.version):
+        market.ask()
+    market.fulfil(req)
+
+
 def test_the_same_question_again_is_another_request(market):
     ids = {market.ask_receipt().value for _ in range(4)}
     assert len(ids) == 4
@@ -47,7 +56,7 @@ def test_the_same_question_again_is_another_request(market):
 
 @pytest.mark.parametrize("field", range(12))
 def test_another_term_is_another_request(market, inference, field):
-    """Row 11: no field is left unsigned. A request that was not made cannot be used."""
+    """Attack 11: no field is left unsigned. A request that was not made cannot be used."""
     req = list(market.ask())
     kind = type(req[field])
     req[field] = market.erin.address if kind is str else bytes(32) if kind is bytes else req[field] ^ 1
@@ -57,7 +66,7 @@ def test_another_term_is_another_request(market, inference, field):
 
 
 def test_ids_differ_between_contracts(market, inference):
-    """Row 11."""
+    """Attack 11."""
     other = market.deploy_inference()
     req = market.ask()
     assert other.hashRequest(req) != inference.hashRequest(req)
@@ -118,7 +127,7 @@ def test_the_fee_reaches_the_price(market):
 
 
 def test_a_price_raised_in_flight_costs_nobody_more(market, inference):
-    """Row 17: the request names its fee; it is refused, or takes just that."""
+    """Attack 17: the request names its fee; it is refused, or takes just that."""
     inference.offer(market.version, PRICE + 1, sender=market.bob)
     before = market.token.balanceOf(market.alice)
     with reverts("FeeTooLow", PRICE, PRICE + 1):
@@ -127,7 +136,7 @@ def test_a_price_raised_in_flight_costs_nobody_more(market, inference):
 
 
 def test_a_price_raised_later_changes_no_request(market, inference):
-    """Row 17."""
+    """Attack 17."""
     req = market.ask()
     inference.offer(market.version, 100 * PRICE, sender=market.bob)
     market.fulfil(req)
@@ -158,7 +167,7 @@ def test_only_live_operators_are_asked(market):
 
 
 def test_one_stake_never_stands_behind_two_requests(evm):
-    """Row 9."""
+    """Attack 9."""
     market = Market(evm, collateral=STAKE // 2)
     market.ask()
     market.ask()
@@ -167,7 +176,7 @@ def test_one_stake_never_stands_behind_two_requests(evm):
 
 
 def test_a_victim_is_not_locked_in_for_nothing(market):
-    """Row 10: each lock costs a fee and ends at its deadline; an operator stops it by no longer offering."""
+    """Attack 10: each lock costs a fee and ends at its deadline; an operator stops it by no longer offering."""
     market.ask()
     market.inference.offer(market.version, 2**96 - 1, sender=market.bob)
     with reverts("NotOffered"):
@@ -175,7 +184,7 @@ def test_a_victim_is_not_locked_in_for_nothing(market):
 
 
 def test_a_fee_that_is_not_paid_makes_no_request(market):
-    """Row 13: the allowance is taken at once, so lowering it later changes nothing."""
+    """Attack 13: the allowance is taken at once, so lowering it later changes nothing."""
     market.token.approve(market.inference, PRICE - 1, sender=market.alice)
     with reverts("ERC20InsufficientAllowance"):
         market.ask()
@@ -188,7 +197,7 @@ def test_a_fee_that_is_not_paid_makes_no_request(market):
 
 
 def test_a_user_cannot_cancel(market, inference):
-    """Row 13: nothing that the user may call gives the fee back before the deadline."""
+    """Attack 13: nothing that the user may call gives the fee back before the deadline."""
     req = market.ask()
     with reverts("DeadlineNotPassed"):
         inference.expire(req, sender=market.alice)

@@ -15,6 +15,14 @@ from tests.market import (
 )
 
 
+def test_an_answer_of_a_deprecated_version_is_surfaced(market, inference):
+    """Deprecation takes no answer from anybody who relies on it."""
+    answer = market.answer()
+    evidence = market.signed(answer)
+    market.models.deprecate(market.version, sender=market.charlie)
+    assert inference.answerState(market.surface(answer, evidence)).recordedAt
+
+
 def test_a_signed_answer_is_surfaced_by_anyone(market, inference):
     answer = market.answer()
     receipt = inference.surface(answer, market.signed(answer), [INPUT], [OUTPUT], sender=market.alice)
@@ -91,7 +99,7 @@ def test_an_answer_is_surfaced_with_its_own_data(market):
 
 @pytest.mark.parametrize("inputs", [[], [INPUT, INPUT], [INPUT + bytes(4)]])
 def test_inputs_have_the_versions_shape(market, inputs):
-    """Row 23: an answer to an input that the program does not take could not be judged."""
+    """Attack 23: an answer to an input that the program does not take could not be judged."""
     with reverts("WrongInputShape"):
         market.surface(market.answer(input=bundle(inputs)), inputs=inputs)
 
@@ -107,7 +115,7 @@ def test_a_version_without_the_mode_is_not_surfaced(market):
 
 
 def test_only_a_live_operators_answer_is_relied_on(market):
-    """Row 1: with its stake gone, or going, there is nothing behind the answer."""
+    """Attack 1: with its stake gone, or going, there is nothing behind the answer."""
     market.staking.startThaw(STAKE - MIN_STAKE + 1, sender=market.bob)
     with reverts("OperatorNotLive", market.bob):
         market.surface()

@@ -32,7 +32,7 @@ def test_a_version_is_announced_with_its_header(models, publish, header):
 
 def test_terms_are_what_a_request_needs(models, publish):
     publish(modes=0b101)
-    assert models.terms(1) == (1, 0b101, keccak(encode(["uint256[]"], [[64, 8]])))
+    assert models.terms(1) == (0b101, False, keccak(encode(["uint256[]"], [[64, 8]])))
 
 
 def test_versions_of_all_models_count_from_one(models, publish, bob):

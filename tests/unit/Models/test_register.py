@@ -11,6 +11,8 @@ def test_the_caller_owns_the_model(models, bob):
     assert models.ownerOf(2) == bob.address
     event = receipt.event("ModelRegistered")
     assert (event.modelId, event.owner, event.args["name"], event.feeBps) == (2, bob.address, "speech", 100)
+    assert event.parents == []
+    assert models.lineage(2) == (100, 0, [2], [1_000_000])
 
 
 def test_ids_count_from_one(models):
@@ -22,8 +24,8 @@ def test_ids_count_from_one(models):
 
 def test_it_is_an_erc721(models):
     assert (models.name(), models.symbol()) == ("OPG Models", "OPGM")
-    erc165, erc721, metadata, erc2981 = "01ffc9a7", "80ac58cd", "5b5e139f", "2a55205a"
-    assert all(models.supportsInterface(each) for each in (erc165, erc721, metadata, erc2981))
+    erc165, erc721, metadata, erc2981, erc4906 = "01ffc9a7", "80ac58cd", "5b5e139f", "2a55205a", "49064906"
+    assert all(models.supportsInterface(each) for each in (erc165, erc721, metadata, erc2981, erc4906))
     assert not models.supportsInterface("ffffffff")
 
 

@@ -25,7 +25,18 @@ def test_it_holds_the_name(models):
     assert metadata(models.tokenURI(1)) == {"name": "digits"}
 
 
-def test_it_never_changes(models, alice, bob):
+def test_it_holds_licence_and_link_when_they_are_set(models, alice):
+    models.setLicence(1, "MIT", sender=alice)
+    assert metadata(models.tokenURI(1)) == {"name": "digits", "license": "MIT"}
+    models.setMetadataUri(1, "https://example.org", sender=alice)
+    assert metadata(models.tokenURI(1)) == {
+        "name": "digits",
+        "license": "MIT",
+        "external_url": "https://example.org",
+    }
+
+
+def test_a_sale_does_not_change_it(models, alice, bob):
     before = models.tokenURI(1)
     models.transferFrom(alice, bob, 1, sender=alice)
     assert models.tokenURI(1) == before

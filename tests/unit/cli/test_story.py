@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 
@@ -48,7 +49,24 @@ def test_model_is_registered_published_and_checked(cli: Cli, stage):
     options = ["--model-id", "2", "--cid", "https://example.org/digits.onnx", "--bind", "batch=1"]
     assert "version 2" in good(cli("model", "publish", str(DIGITS), *options, key=owner.account))
     assert "0x" + stage.compiled.program.root.hex() in good(cli("model", "check", str(DIGITS), "--version-id", "2"))
-    assert stage.chain.read("Models", "payees", 2) == [[owner.address], [1_250]]
+    assert stage.chain.read("Models", "split", 2, 1_000) == [[owner.address], [125]]
+
+
+def test_model_is_made_from_others_licensed_and_deprecated(cli: Cli, stage):
+    me = stage.person()
+    good(cli("model", "register", "tuned", "--fee", "20", "--parent", "1:25", key=me.account))
+    assert stage.chain.read("Models", "split", 2, 1_000) == [[me.address, stage.owner.address], [150, 50]]
+    good(cli("model", "licence", "--model-id", "2", "Apache-2.0", key=me.account))
+    assert stage.chain.read("Models", "licenceOf", 2) == "Apache-2.0"
+    good(cli("model", "deprecate", "--version-id", "1", key=stage.owner.account))
+    assert stage.chain.read("Models", "terms", 1)[1]
+
+
+@pytest.mark.parametrize("parent", ["1", "x:5", "1:", "1:x", "-1:5"])
+def test_parent_that_makes_no_sense_is_refused(cli: Cli, stage, parent):
+    code, _, err = cli("model", "register", "tuned", "--parent", parent, key=stage.person().account)
+    assert code != 0
+    assert "7:20" in err or "12.5" in err
 
 
 def test_operator_registers_stakes_offers_and_leaves(cli: Cli, stage):
@@ -81,11 +99,13 @@ def test_user_asks_pays_and_leaves_and_the_operator_is_paid(cli: Cli, stage, hos
     assert scores.index(max(scores)) == digits.labels[0]
     assert SignedAnswer.load(tmp_path / "kept.json").answer.operator == made.address
 
-    made.node.store.path.rename(tmp_path / "node.sqlite")
+    (tmp_path / "node").mkdir()
+    with sqlite3.connect(made.node.store.path) as kept, sqlite3.connect(tmp_path / "node" / "node.sqlite") as copy:
+        kept.backup(copy)
     key = {"key": made.key}
-    assert "batch 1" in good(cli("operator", "commit", "--operator", made.address, "--data", ".", **key))
-    assert "nothing" in good(cli("operator", "commit", "--operator", made.address, "--data", ".", **key))
-    assert "redeemed: 0.01 OPG" in good(cli("operator", "redeem", "--data", ".", **key))
+    assert "batch 1" in good(cli("operator", "commit", "--operator", made.address, "--data", "node", **key))
+    assert "nothing" in good(cli("operator", "commit", "--operator", made.address, "--data", "node", **key))
+    assert "redeemed: 0.01 OPG" in good(cli("operator", "redeem", "--data", "node", **key))
     assert "collected: 0.0087 OPG" in good(cli("collect", key=made.operator.account))
 
     assert "closing" in good(cli("channel", "close", "--operator", made.address, **me))

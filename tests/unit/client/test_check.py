@@ -9,11 +9,11 @@ from eth_account import Account
 
 from opg.answers import SignedAnswer
 from opg.chain import answer_digest, sign_digest
-from opg.chain.deploying import OPG
+from opg.chain.deploying import OPG, Web3Deployer
 from opg.client import FRESH_SECONDS, Client
-from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable
+from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, UnknownVersion
 from opg.node import Node
-from opg.versions import bundle
+from opg.versions import bundle, read_published
 from opg.vouchers import VoucherBook
 from tests.stage import PRICE, channel
 
@@ -100,6 +100,31 @@ def test_other_words_with_a_fitting_signature_are_an_answer_that_can_be_disputed
 def test_key_of_a_stranger_signs_for_nobody(ask):
     with pytest.raises(BadAnswer, match="is no key of"):
         ask(resign=STRANGER)
+
+
+def test_contract_that_signs_is_no_key_to_rely_on(ask, stage, tampering):
+    """Attack 14's neighbour: a contract key (ERC-1271) could deny the answer before it is on chain. The contracts know this one as the operator's and take its
+    signature; a client does not.
+    """
+    wallet = Web3Deployer(stage.chain, tampering.operator).create("ContractKey", tampering.key.address)
+    tampering.operator.send("Staking", "register", wallet, tampering.url)
+
+    def by_contract(signed):
+        digest = answer_digest(signed.answer, stage.chain.id, tampering.node.inference)
+        made = replace(signed, key=wallet, signature=sign_digest(digest, tampering.key))
+        given, _ = stage.chain.read("Inference", "liability", made.answer.abi(), made.evidence.abi())
+        assert given == made.digest
+        return made
+
+    with pytest.raises(BadAnswer, match="is a contract, which can take its signature back"):
+        ask(by_contract)
+
+
+def test_deprecated_version_is_not_asked(stage, user, version, picture, host):
+    stage.owner.send("Models", "deprecate", version.id)
+    published = read_published(stage.chain, version.id)
+    with pytest.raises(UnknownVersion, match="deprecated"):
+        Client(stage.chain, user.account).ask(published, host().address, picture())
 
 
 @pytest.mark.parametrize("seconds", [-FRESH_SECONDS - 5, FRESH_SECONDS + 5])
