@@ -11,6 +11,7 @@ import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol
 import {Payouts} from "./Payouts.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {DelegatedPool, Delegation, Delegations} from "./libraries/Delegations.sol";
+import {KeyLife, Keys} from "./libraries/Keys.sol";
 import {Operator, Operators} from "./libraries/Operators.sol";
 import {Pool, Pools} from "./libraries/Pools.sol";
 
@@ -24,18 +25,13 @@ import {Pool, Pools} from "./libraries/Pools.sol";
 contract Staking is IStaking, Payouts, AccessControl {
     using Checkpoints for Checkpoints.Trace208;
     using Delegations for DelegatedPool;
+    using Keys for mapping(address key => KeyLife);
     using Operators for Operator;
     using Pools for Pool;
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
 
     /* TYPES */
-
-    /// @dev When a key served, both ends inclusive.
-    struct KeyLife {
-        uint64 since;
-        uint64 until;
-    }
 
     /// @dev Shares of the operator's own pool or of the delegated one.
     struct Thaw {
@@ -117,12 +113,8 @@ contract Staking is IStaking, Payouts, AccessControl {
         address previous = o.key;
 
         if (key != previous) {
-            KeyLife storage life = _keys[msg.sender][key];
-            if (life.since != 0) revert KeyUsed(key);
-            life.since = uint64(block.timestamp);
-            life.until = type(uint64).max;
-            if (previous != address(0)) _keys[msg.sender][previous].until = uint64(block.timestamp);
-            o.key = key;
+            _keys[msg.sender].rotate(key, previous);
+            (o.key, o.registered) = (key, true);
             emit KeyRotated(msg.sender, key, previous, block.timestamp);
         }
         o.endpoint = endpoint;
@@ -208,7 +200,7 @@ contract Staking is IStaking, Payouts, AccessControl {
     function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _registered(operator);
-        uint256 commission = Math.max(o.commission(), o.nextCommissionBps);
+        uint256 commission = o.nextCommissionBps; // never less than the present one
         if (commission > maxCommissionBps) revert CommissionTooHigh(commission, maxCommissionBps);
 
         settle(operator, msg.sender);
@@ -298,11 +290,12 @@ contract Staking is IStaking, Payouts, AccessControl {
             dust += more;
         }
         slashed = fromOwn + fromDelegated;
-        uint256 burned = Math.ceilDiv(slashed * burnBps, BPS);
-        bounty = slashed - burned;
+        // Delegated stake pays no bounty: else an operator could lie to a friend until the friend had all that others lent.
+        bounty = fromOwn - Math.ceilDiv(fromOwn * burnBps, BPS);
+        uint256 burned = slashed - bounty;
         burnable += burned + dust;
         uint256 until = block.timestamp + JAIL_SECONDS;
-        o.jailedUntil = until.toUint40();
+        o.jailedUntil = until.toUint32();
         emit Slashed(operator, msg.sender, beneficiary, fromOwn, fromDelegated, burned, bounty);
         emit Jailed(operator, until);
 
@@ -324,8 +317,7 @@ contract Staking is IStaking, Payouts, AccessControl {
 
     /// @inheritdoc IStaking
     function isKeyAt(address operator, address key, uint256 time) external view returns (bool) {
-        KeyLife memory life = _keys[operator][key];
-        return life.since != 0 && life.since <= time && time <= life.until;
+        return _keys[operator].servedAt(key, time);
     }
 
     /// @inheritdoc IStaking
@@ -439,7 +431,7 @@ contract Staking is IStaking, Payouts, AccessControl {
 
     function _registered(address operator) private view returns (Operator storage o) {
         o = _operators[operator];
-        if (o.key == address(0)) revert NotAnOperator(operator);
+        if (!o.registered) revert NotAnOperator(operator);
     }
 
     function _poolOf(Thaw memory t) private view returns (Pool memory) {

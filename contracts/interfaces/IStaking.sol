@@ -155,8 +155,8 @@ interface IStaking is IERC6372 {
     /// @notice Frees what was set aside. Only the module that locked it, with or without the role now.
     function unlock(address operator, uint256 amount) external;
 
-    /// @notice Takes stake, the operator's own first: clamped to what there is, never reverts for lack of it. At least `burnBps` of it burns, the rest is credited to
-    /// `beneficiary`. The operator goes to jail. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
+    /// @notice Takes stake, the operator's own first: clamped to what there is, never reverts for lack of it. Of its own at least `burnBps` burns, and the rest is credited to
+    /// `beneficiary`; all of what is taken from delegators burns. The operator goes to jail. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
     function slash(address operator, uint256 amount, address beneficiary) external returns (uint256 slashed, uint256 bounty);
 
     /// @notice Burns what has to burn. Anyone may call.
@@ -213,6 +213,7 @@ interface IStaking is IERC6372 {
     function getVotes(address account) external view returns (uint256);
 
     /// @notice What is left today of the stake that was active at the end of the second `timepoint`: never more than it was then, and less after a slash.
+    /// @dev Nothing, once a pool that was slashed has lost its last share.
     function getPastVotes(address account, uint256 timepoint) external view returns (uint256);
 
     /// @notice What will burn, in wei. Nobody can be paid from it.
@@ -221,7 +222,7 @@ interface IStaking is IERC6372 {
     /// @notice How long stake thaws; and how long new stake earns nothing, and a higher commission takes to come.
     function thawingSeconds() external view returns (uint256);
 
-    /// @notice How much of a slash burns, in basis points.
+    /// @notice How much of an operator's own stake burns when it is slashed, in basis points.
     function burnBps() external view returns (uint256);
 
     /// @notice The own stake that makes an operator live.

@@ -8,12 +8,13 @@ import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol
 import {IStaking} from "../interfaces/IStaking.sol";
 import {Pool, Pools} from "./Pools.sol";
 
-/// @dev Slashes write the first two slots, locks the second.
+/// @dev Slashes write the first two slots, locks the second. `registered` keeps that from becoming empty: locking again then costs a sixth.
 struct Operator {
     Pool own;
     uint120 thawing;
     uint96 locked;
-    uint40 jailedUntil;
+    uint32 jailedUntil;
+    bool registered;
     uint120 warming;
     uint40 warmAt;
     uint16 commissionBps;

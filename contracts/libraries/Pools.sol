@@ -27,9 +27,9 @@ struct Pool {
 /// - what is added is never worth more than was paid, nobody gains by the order of exits, and no exit underflows;
 /// - shares that somebody had in the past, at the present price, are worth no more than what they had then. Votes rest on this.
 ///
-/// A pool without a wei, or without a share, has ended: its epoch counts on, and the next pool begins at the price one. So does a pool that a slash
-/// leaves with less than 1 OPG and less than a billionth of a wei a share; what is left of it burns. Nothing can be added below that price, so S ≤ 10⁹·10²⁷ <
-/// 2¹²⁰, the supply being 10²⁷ wei, and no product overflows.
+/// An empty pool has the price one. So a pool below that price ends when it has no wei left: its epoch counts on, and the next pool begins. It ends too
+/// when a slash leaves less than 1 OPG and less than a billionth of a wei a share; what is left burns. Nothing can be added below that price, so
+/// S ≤ 10⁹·10²⁷ < 2¹²⁰, the supply being 10²⁷ wei, and no product overflows.
 library Pools {
     using SafeCast for uint256;
 
@@ -50,15 +50,16 @@ library Pools {
         pool.shares = (pool.shares + shares).toUint120();
     }
 
-    /// @notice Takes `shares` out, which pays `amount` wei; `odd` more burn. May end the pool.
+    /// @notice Takes `shares` out, which pays `amount` wei; `odd` more burn. Ends the pool when nothing is left and it was slashed.
     function remove(Pool memory pool, uint256 shares) internal pure returns (uint256 amount, uint256 odd) {
         uint256 left = pool.shares - shares;
         uint256 tokensLeft = worth(pool, left);
         amount = worth(pool, shares);
         odd = pool.tokens - tokensLeft - amount;
+        bool wasWhole = pool.tokens == pool.shares;
         pool.tokens = tokensLeft.toUint96();
         pool.shares = left.toUint120();
-        if (tokensLeft == 0) end(pool);
+        if (tokensLeft == 0 && !wasWhole) end(pool);
     }
 
     /// @notice Takes `amount` wei or all there is, from all shares alike; `dust` more burns when that ends the pool.
@@ -79,7 +80,7 @@ library Pools {
 
     /// @notice What `shares` of the present epoch would pay.
     function worth(Pool memory pool, uint256 shares) internal pure returns (uint256 amount) {
-        return pool.shares == 0 ? 0 : shares * pool.tokens / pool.shares;
+        return pool.shares == 0 ? shares : shares * pool.tokens / pool.shares;
     }
 
     /// @notice How many out of `available` shares are worth exactly `amount`, not more than they all are: the fewest, but all of them for all they are worth.
