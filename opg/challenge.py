@@ -8,7 +8,7 @@ from opg.chain.connection import Chain
 from opg.chain.events import emitted
 from opg.chain.sender import Sender, Sent
 from opg.chain.structs import Answer, Evidence
-from opg.errors import NoBond, NothingToDispute
+from opg.errors import NoBond, NothingToDispute, StaleView
 from opg.game import Blame, ChallengerMind, Game, Phase, Pick, Prove
 from opg.games import claim_when_due, play, read_game, read_revealed
 from opg.log import say
@@ -84,7 +84,11 @@ class Challenge:
     def _move(self, game: Game) -> None:
         if self._mind is None:
             self._mind = ChallengerMind(self.version.trace(self.case.inputs))
-        move = self._mind.move(game, read_revealed(self.chain, self.game_id, self.opened_in))
+        try:
+            move = self._mind.move(game, read_revealed(self.chain, self.game_id, self.opened_in))
+        except StaleView:
+            self.opened_in = None  # the game may begin in another block now
+            raise
         if move is None:
             raise NothingToDispute("the operator's computation is the same as ours", "check the model file")
         sent = play(self.sender, self.game_id, self.case.answer, move)

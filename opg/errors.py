@@ -63,6 +63,10 @@ class TransactionLost(OPGError):
     """A transaction was sent and no receipt came in time."""
 
 
+class StaleView(OPGError):
+    """Two reads of the chain saw two branches of it, as happens around a re-organisation."""
+
+
 class BadInput(OPGError):
     """An input does not fit the model: count, shape, type or value."""
 

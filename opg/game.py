@@ -16,7 +16,10 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from opg.tensor.commitment import CHUNK_WORDS, ListTree, depth_of, level_bits, unpack
+from eth_utils import keccak
+
+from opg.errors import StaleView
+from opg.tensor.commitment import CHUNK_WORDS, ListTree, chunk_count, depth_of, fold, level_bits, tensor_root_of, unpack
 from opg.tensor.executor import Trace
 from opg.tensor.openings import RevealedTree, op_proof, openings
 
@@ -187,7 +190,12 @@ class ChallengerMind:
         self.own = own
 
     def move(self, game: Game, revealed: Revealed) -> Move | None:
-        """The next move, or None: it is not the challenger's turn, or nothing differs and all is lost."""
+        """The next move, or None: it is not the challenger's turn, or nothing differs and all is lost.
+
+        Raises `StaleView` when what was revealed is not what the game stands on: read both again.
+        """
+        if game.phase.waits_for_challenger:
+            check_view(game, revealed)
         match game.phase:
             case Phase.PICK_TRACE:
                 return self._pick(self.own.tree, game, revealed)
@@ -217,7 +225,7 @@ class ChallengerMind:
 
     def _prove(self, game: Game, revealed: Revealed) -> Prove | None:
         words = self.own.results[game.op_index][game.index * CHUNK_WORDS : (game.index + 1) * CHUNK_WORDS]
-        assert revealed.chunk is not None, "a game in this phase has revealed a chunk"
+        assert revealed.chunk is not None, "see check_view"
         differing = (unpack(revealed.chunk)[: len(words)] != words).nonzero()[0]
         if not len(differing):
             return None
@@ -238,9 +246,30 @@ class ChallengerMind:
         height = tree.depth
         for children in revealed.levels[: trace_levels(tree.count)]:
             bits = level_bits(height)
+            _check(height == tree.depth or fold(children) == tree.node(height, game.op_index >> height))
             tree.reveal(height, game.op_index >> height, bits, children)
             height -= bits
         return tree
+
+
+def check_view(game: Game, revealed: Revealed) -> None:
+    """Raises `StaleView` unless the node in the game is what was revealed last, and the trace what was revealed first."""
+    levels, depth = revealed.levels, game.depth_left
+    _check(bool(levels) and fold(levels[0]) == game.trace_root)
+    if game.phase == Phase.PROVE:
+        _check(revealed.chunk is not None)
+        shown = keccak(revealed.chunk or b"")
+    else:
+        _check(len(levels[-1]) == 1 << level_bits(depth))
+        shown = fold(levels[-1])
+    if game.word_count and depth == depth_of(chunk_count(game.word_count)):
+        shown = tensor_root_of(game.word_count, shown)
+    _check(shown == game.node)
+
+
+def _check(fits: bool) -> None:
+    if not fits:
+        raise StaleView("the chain was re-organised while a game was read", "nothing: it is read again")
 
 
 def trace_levels(op_count: int) -> int:

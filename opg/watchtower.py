@@ -26,7 +26,7 @@ from opg.chain.sender import Sender
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
 from opg.challenge import Case, Challenge, is_right
-from opg.errors import ModelUnreadable, NoBond, NothingToDispute, OPGError, TransactionRefused
+from opg.errors import ModelUnreadable, NoBond, NothingToDispute, OPGError, StaleView, TransactionRefused
 from opg.log import say
 from opg.tensor import TensorError
 from opg.tensor.commitment import ListTree
@@ -227,7 +227,7 @@ class Watchtower:
         except TransactionRefused as problem:
             self._complain(case, problem)
             over = problem.name in ("WindowOver", "AnswerRefuted")
-        except (NothingToDispute, NoBond) as problem:
+        except (NothingToDispute, NoBond, StaleView) as problem:
             self._complain(case, problem)
         if over:
             self._db.execute("update cases set running = 0 where digest = ?", (case.digest,))

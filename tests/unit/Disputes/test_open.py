@@ -76,12 +76,8 @@ def test_the_operator_is_to_move(world, lie, alice):
     receipt = world.disputes.open(answer, world.signed(answer), sender=alice)
     game_id = world.disputes.gameIdOf(world.inference.hashAnswer(answer), alice)
     event = receipt.event("Opened")
-    assert (event.gameId, event.challenger, event.bond, event.penalty) == (
-        game_id,
-        alice.address,
-        BOND,
-        PENALTY,
-    )
+    assert (event.gameId, event.answerHash) == (game_id, world.inference.hashAnswer(answer))
+    assert (event.challenger, event.bond, event.penalty) == (alice.address, BOND, PENALTY)
     assert tuple(event.answer) == tuple(answer.values())
     game = world.disputes.game(game_id)
     assert game.challenger == alice.address

@@ -156,6 +156,14 @@ def test_a_program_of_one_operation_has_one_child(evm):
     assert match.phase == Phase.BLAME
 
 
+def test_a_program_of_256_operations_has_one_level(evm):
+    world = GameWorld(evm, chain(op_count=256, words=1))
+    match = world.against(corrupted(world.honest, 0, 0))
+    event = match.send(OperatorMind(corrupted(world.honest, 0, 0)).move(match.state)).event("TraceRevealed")
+    assert len(event.children) == 256
+    assert (match.phase, match.state.depth_left) == (Phase.BLAME, 8)
+
+
 def test_a_program_of_257_operations_has_two_levels(evm):
     world = GameWorld(evm, chain(op_count=257, words=1))
     lie = corrupted(world.honest, 0, 0)

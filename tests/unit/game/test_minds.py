@@ -1,10 +1,12 @@
 """What the two sides decide, with no chain in sight."""
 
 import pytest
+from eth_utils import keccak
 
+from opg.errors import StaleView
 from opg.game import Blame, ChallengerMind, Game, OperatorMind, Phase, Revealed, RevealTrace, trace_levels
 from opg.tensor import Trace, trace
-from opg.tensor.commitment import ListTree, fold
+from opg.tensor.commitment import ListTree, fold, tensor_root_of
 from tests.game_world import chain, some_words
 from tests.liars import corrupted
 
@@ -19,6 +21,11 @@ def game(phase: Phase, **changes: int | bytes) -> Game:
     """A game in this phase."""
     values = dict.fromkeys(Game.__dataclass_fields__, 0) | {"challenger": "0x", "phase": phase} | changes
     return Game(**values)
+
+
+def shown(phase: Phase, level: list[bytes], **changes: int | bytes) -> Game:
+    """A game in which the operator has revealed this level, all there is of its trace."""
+    return game(phase, **{"node": fold(level), "trace_root": fold(level), "depth_left": 3} | changes)
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -63,8 +70,7 @@ def test_the_first_difference_is_blamed(honest, op):
     """Though everything behind it differs as well."""
     lie = corrupted(honest, op, 149)
     level = OperatorMind.level(lie.tree, 3, 0)
-    state = game(Phase.BLAME, depth_left=3)
-    move = ChallengerMind(honest).move(state, Revealed([level]))
+    move = ChallengerMind(honest).move(shown(Phase.BLAME, level), Revealed([level]))
     assert isinstance(move, Blame)
     assert (move.child, move.tensor_root) == (op, lie.trees[op].tensor_root)
     assert move.path == ListTree(level).path(op)
@@ -72,22 +78,69 @@ def test_the_first_difference_is_blamed(honest, op):
 
 def test_nothing_is_blamed_where_nothing_differs(honest):
     level = OperatorMind.level(honest.tree, 3, 0)
-    assert ChallengerMind(honest).move(game(Phase.BLAME, depth_left=3), Revealed([level])) is None
+    assert ChallengerMind(honest).move(shown(Phase.BLAME, level), Revealed([level])) is None
 
 
 def test_differences_in_the_padding_of_the_trace_are_nothing(honest):
     """All operations agree, so the answer is right."""
     level = OperatorMind.level(honest.tree, 3, 0)
     level[7] = b"\1" * 32
-    assert ChallengerMind(honest).move(game(Phase.BLAME, depth_left=3), Revealed([level])) is None
+    assert ChallengerMind(honest).move(shown(Phase.BLAME, level), Revealed([level])) is None
 
 
 def test_nothing_is_proven_where_nothing_differs(honest):
     """Not even what is behind the end of the tensor."""
-    state = game(Phase.PROVE, op_index=2, index=2, word_count=150)
     chunk = honest.trees[2].chunks(2, 2)[:-1] + b"\1"
     level = OperatorMind.level(honest.tree, 3, 0)
+    at = {"op_index": 2, "index": 2, "word_count": 150, "depth_left": 0}
+    state = shown(Phase.PROVE, level, node=keccak(chunk), **at)
     assert ChallengerMind(honest).move(state, Revealed([level], chunk)) is None
+
+
+def views(honest: Trace, lie: Trace) -> dict[str, tuple[Game, Revealed]]:
+    """Games, and events that are not theirs."""
+    level, other = (OperatorMind.level(made.tree, 3, 0) for made in (lie, honest))
+    blame = shown(Phase.BLAME, level)
+    pick = shown(Phase.PICK_NODE, level, node=lie.trees[2].tensor_root, op_index=2, word_count=150, depth_left=2)
+    chunk = lie.trees[2].chunks(1, 1)
+    prove = shown(Phase.PROVE, level, node=keccak(chunk), op_index=2, index=1, word_count=150, depth_left=0)
+    chunks = honest.trees[2].layers[0]
+    return {
+        "nothing yet": (blame, Revealed()),
+        "another trace": (blame, Revealed([other])),
+        "a level too many": (blame, Revealed([level, chunks])),
+        "a level too few": (pick, Revealed([level])),
+        "another tensor": (pick, Revealed([level, chunks])),
+        "a tensor under another trace": (pick, Revealed([other, lie.trees[2].layers[0]])),
+        "no chunk yet": (prove, Revealed([level, lie.trees[2].layers[0]])),
+        "another chunk": (prove, Revealed([level, lie.trees[2].layers[0]], honest.trees[2].chunks(1, 1))),
+        "a chunk of another trace": (prove, Revealed([other, lie.trees[2].layers[0]], chunk)),
+    }
+
+
+@pytest.mark.parametrize("what", [
+    "nothing yet", "another trace", "a level too many", "a level too few", "another tensor",
+    "a tensor under another trace", "no chunk yet", "another chunk", "a chunk of another trace",
+])  # fmt: skip
+def test_events_of_another_branch_are_noticed(honest, what):
+    """Row 21: a re-organisation between two reads must not stop whoever reads."""
+    state, revealed = views(honest, corrupted(honest, 2, 70))[what]
+    with pytest.raises(StaleView):
+        ChallengerMind(honest).move(state, revealed)
+
+
+def test_an_inner_level_of_another_branch_is_noticed():
+    program = chain(op_count=257, words=3)
+    honest = trace(program, some_words(program))
+    lie, other = corrupted(honest, 200, 0), corrupted(honest, 201, 0)
+    top = OperatorMind.level(lie.tree, 9, 0)
+    chunk = lie.trees[200].data
+    at = {"op_index": 200, "index": 0, "word_count": 3, "depth_left": 0}
+    state = shown(Phase.PROVE, top, node=tensor_root_of(3, keccak(chunk)), **at)
+    inner = [OperatorMind.level(made.tree, 4, 200 >> 4) for made in (lie, other)]
+    assert ChallengerMind(honest).move(state, Revealed([top, inner[0]], chunk)) is not None
+    with pytest.raises(StaleView):
+        ChallengerMind(honest).move(state, Revealed([top, inner[1]], chunk))
 
 
 @pytest.mark.parametrize(

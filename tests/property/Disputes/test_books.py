@@ -1,0 +1,709 @@
+"""The games against plain books in Python, both sides adversarial: after every step every balance, credit, bond,
+state and right to move is the books'.
+
+bob answers right, and is awake. alice and dave challenge only what is wrong, and are awake: before time passes, the
+three play whatever is theirs to play. carol signs anything, and plays as hypothesis likes, as do erin, grace and heidi:
+they pick at random, throw garbage, or fall silent. Some answers are signed only, some committed, some given to
+on-chain requests of erin's; all may be surfaced. Other modules slash carol, she runs with her stake, and governance
+may take the roles of `Disputes` away in the middle of it all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from opg.game import (
+    Blame,
+    ChallengerMind,
+    Move,
+    OperatorMind,
+    Phase,
+    Pick,
+    Prove,
+    RevealChunk,
+    RevealNodes,
+    RevealTrace,
+)
+from opg.tensor import Trace, op_proof, openings
+from opg.tensor.commitment import ListTree, chunk_count, depth_of, level_bits, unpack
+from opg.tensor.executor import run_op
+from tests.conftest import DEEP
+from tests.evm import Evm, address_of, reverts
+from tests.game_world import BOND, CLOCK_SECONDS, MOVE_SECONDS, PENALTY, PURSE, STAKE, SUPPLY, GameWorld, Match, chain
+from tests.liars import corrupted, dirty_leaf
+from tests.market import BURN_BPS, DAY, HOUR, MIN_STAKE, NO_EVIDENCE, NOBODY, OPG, THAWING_SECONDS, WINDOW_SECONDS
+
+OPS, WORDS, LATER = 257, 150, 70
+COLLATERAL, FEE, PROTOCOL_FEE_BPS = 100 * OPG, 30 * OPG, 200
+CAROLS_STAKE = 2_500 * OPG  # gone after three of her lies
+RIGHT = "right"
+
+
+@cache
+def the_world() -> tuple[GameWorld, dict[str, Trace]]:
+    """A world in which carol is an operator too, and every trace that anybody defends."""
+    world = GameWorld(Evm(), chain(OPS, WORDS, later=LATER))
+    carol = world.people[9]
+    world.staking.register(carol, "https://carol.example", sender=carol)
+    world.staking.stake(CAROLS_STAKE, sender=carol)
+    world.staking.grantRole(world.staking.SLASHER_ROLE(), world.admin, sender=world.admin)
+    for operator in (world.bob, carol):
+        world.inference.offer(world.version, FEE, sender=operator)
+    world.token.approve(world.inference, 2**256 - 1, sender=world.erin)
+    right = world.honest
+    traces = {
+        RIGHT: right,
+        "wrong": corrupted(right, 100, 66),
+        "wrong at first": corrupted(right, 0, 140, continued=False),
+        "dirty": dirty_leaf(corrupted(right, OPS - 1, 3), 0),
+        "mistaken": corrupted(right, 100, 67),
+    }
+    return world, traces
+
+
+@cache
+def right_words(name: str, op: int) -> np.ndarray:
+    """What the machine makes of this trace's own operands."""
+    made = the_world()[1][name]
+    return run_op(made.program.op(op), made.values)
+
+
+@dataclass
+class Given:
+    """An answer. `games` counts those that run."""
+
+    answer: dict
+    digest: bytes
+    operator: Any
+    trace: str
+    evidence: tuple
+    since: int
+    recorded: bool = False
+    refuted: bool = False
+    games: int = 0
+    request: Any = None  # the terms, while it is open or answered
+
+    @property
+    def until(self) -> int:
+        return self.since + WINDOW_SECONDS
+
+
+@dataclass
+class Played:
+    """One game as the rules have it."""
+
+    match: Match
+    given: Given
+    since: int
+    phase: Phase = Phase.REVEAL_TRACE
+    clock: dict[str, int] = field(default_factory=lambda: {"operator": CLOCK_SECONDS, "challenger": CLOCK_SECONDS})
+    depth: int = 0
+    index: int = 0
+    op: int = 0
+    words: int = 0
+
+    @property
+    def side(self) -> str:
+        return "operator" if self.phase.waits_for_operator else "challenger"
+
+    @property
+    def last(self) -> int:
+        return self.since + max(self.clock[self.side], MOVE_SECONDS)
+
+    def press(self, now: int) -> None:
+        self.clock[self.side] = max(self.clock[self.side] - (now - self.since), 0)
+        self.since = now
+
+    def go_on(self, move: Move) -> None:
+        """The position after a move that is accepted and does not end the game."""
+        if isinstance(move, RevealTrace):
+            self.depth = depth_of(OPS)
+        if isinstance(move, Pick | Blame):
+            bits = level_bits(self.depth)
+            self.index, self.depth = (self.index << bits) + move.child, self.depth - bits
+        if isinstance(move, Blame):
+            self.op, self.index = self.index, 0
+            self.words = WORDS if self.op == 0 else LATER
+            self.depth = depth_of(chunk_count(self.words))
+        last = level_bits(self.depth) == self.depth
+        match move, bool(self.words):
+            case ((RevealTrace() | RevealNodes()), False):
+                self.phase = Phase.BLAME if last else Phase.PICK_TRACE
+            case Pick(), False:
+                self.phase = Phase.REVEAL_TRACE_NODES
+            case RevealNodes(), True:
+                self.phase = Phase.PICK_NODE
+            case ((Pick() | Blame()), True):
+                self.phase = Phase.REVEAL_NODES if self.depth else Phase.REVEAL_CHUNK
+            case RevealChunk(), True:
+                self.phase = Phase.PROVE
+
+
+@dataclass
+class Stake:
+    """One operator's pool. All of it is its own."""
+
+    tokens: int
+    shares: int
+    thawing: int = 0  # shares
+    locked: int = 0
+    thaws: list[tuple[int, int, int]] = field(default_factory=list)  # id, shares, until
+    jailed: bool = False
+
+    def worth(self, shares: int) -> int:
+        return shares * self.tokens // self.shares if self.shares else 0
+
+    @property
+    def active(self) -> int:
+        return self.worth(self.shares - self.thawing)
+
+    @property
+    def live(self) -> bool:
+        return not self.jailed and self.active >= MIN_STAKE
+
+
+class Books(RuleBasedStateMachine):
+    """See above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world, self.traces = the_world()
+        self.aside = self.world.aside()
+        self.aside.__enter__()
+        w = self.world
+        self.evm, self.carol = w.evm, w.people[9]
+        self.honest, self.wild = [w.alice, w.dave], [w.erin, *w.people[7:9]]
+        self.parts = {"disputes": w.disputes, "staking": w.staking, "inference": w.inference}
+        self.purse = {address_of(who): w.token.balanceOf(who) for who in w.people}
+        self.credit: Counter = Counter()  # by contract and account
+        self.stake = {self.world.bob: Stake(STAKE, STAKE), self.carol: Stake(CAROLS_STAKE, CAROLS_STAKE)}
+        self.escrow = self.to_burn = self.burned = 0
+        self.given: list[Given] = []
+        self.games: list[Played] = []
+        self.may_dispute = self.may_slash = True
+        self.salt = 0
+        self.start = self.evm.now
+
+    def teardown(self) -> None:
+        try:
+            self.end_everything()
+        finally:
+            self.aside.__exit__(None, None, None)
+
+    # -- the books ------------------------------------------------------------
+
+    @property
+    def running(self) -> list[Played]:
+        return [game for game in self.games if not game.phase.is_over]
+
+    def owe(self, part: str, who: Any, amount: int) -> None:
+        self.credit[part, address_of(who)] += amount
+
+    def slash(self, operator: Any, amount: int, who: Any) -> int:
+        """Clamped; a part burns, later; whoever is slashed is jailed."""
+        pool = self.stake[operator]
+        taken = min(amount, pool.tokens)
+        pool.tokens -= taken
+        pool.jailed = True
+        if pool.tokens == 0:
+            pool.shares = pool.thawing = 0
+        burns = -(-taken * BURN_BPS // 10_000)
+        self.to_burn += burns
+        self.burned += burns
+        self.owe("staking", who, taken - burns)
+        return taken
+
+    def end(self, game: Played, phase: Phase) -> None:
+        """The one to `CHALLENGER_WON` also for a game that is moot."""
+        given = game.given
+        self.owe("disputes", game.match.challenger if phase == Phase.CHALLENGER_WON else given.operator, BOND)
+        game.phase = phase
+        given.games -= 1
+
+    def challenger_wins(self, game: Played) -> None:
+        self.end(game, Phase.CHALLENGER_WON)
+        if self.may_dispute and not game.given.refuted:
+            game.given.refuted = True
+            if self.may_slash:
+                self.slash(game.given.operator, PENALTY, game.match.challenger)
+
+    def sign(self, operator: Any, name: str, **changes: Any) -> dict:
+        self.salt += 1
+        who = {"operator": operator.address, "request": self.salt.to_bytes(32, "big")}
+        return self.world.answer(self.traces[name], **who | changes)
+
+    def key(self, operator: Any) -> Any:
+        return self.world.frank if operator is self.world.bob else self.carol
+
+    # -- answers --------------------------------------------------------------
+
+    @initialize(name=st.sampled_from(["wrong", "wrong at first", "dirty"]))
+    def begin(self, name: str) -> None:
+        """A lie under two games, and a right answer under one."""
+        self.sign_an_answer("carol", name)
+        self.sign_an_answer("bob", RIGHT)
+        for given, who in [(0, self.honest[0]), (0, self.wild[0]), (1, self.wild[1])]:
+            self.opens(self.given[given], who)
+
+    names = st.sampled_from([RIGHT, "wrong", "wrong", "wrong at first", "dirty"])
+    by_whom = st.sampled_from(["bob", "carol", "carol"])
+
+    def gives(self, by: str, name: str) -> tuple[Any, str]:
+        return (self.world.bob, RIGHT) if by == "bob" else (self.carol, name)
+
+    @rule(by=by_whom, name=names)
+    def sign_an_answer(self, by: str, name: str) -> None:
+        """Off chain: that alone makes it disputable."""
+        operator, name = self.gives(by, name)
+        answer = self.sign(operator, name)
+        evidence = self.world.signed(answer, key=self.key(operator))
+        self.given.append(
+            Given(answer, self.world.inference.hashAnswer(answer), operator, name, evidence, self.evm.now)
+        )
+
+    @rule(by=by_whom, name=names, age=st.sampled_from([0, HOUR]))
+    def commit_an_answer(self, by: str, name: str, age: int) -> None:
+        """In a batch of three, issued now or a while ago."""
+        operator, name = self.gives(by, name)
+        if not self.stake[operator].live:
+            return
+        answer = self.sign(operator, name, issuedAt=self.evm.now - age)
+        digest = self.world.inference.hashAnswer(answer)
+        tree = ListTree([b"\1" * 32, digest, b"\2" * 32])
+        batch = self.world.inference.commit(operator, tree.root, 3, "cid", sender=self.key(operator)).value
+        evidence = (NOBODY, b"", batch, 1, tree.path(1))
+        self.given.append(Given(answer, digest, operator, name, evidence, self.evm.now))
+
+    @rule(by=by_whom, name=names)
+    def ask_and_answer(self, by: str, name: str) -> None:
+        """On chain, for a fee in escrow and a collateral."""
+        operator, name = self.gives(by, name)
+        pool = self.stake[operator]
+        if not pool.live or pool.active - pool.locked < COLLATERAL or self.purse[self.world.erin.address] < FEE + BOND:
+            return
+        args = (self.world.version, operator, self.packed(self.world.inputs), 0, FEE, self.evm.now + HOUR, NOBODY, 0)
+        terms = self.world.inference.request(*args, sender=self.world.erin).event("Requested").request
+        outputs = self.packed(self.traces[name].outputs)
+        event = self.world.inference.fulfil(terms, outputs, sender=self.key(operator)).event("Fulfilled")
+        answer = dict(zip(self.world.answer(), event.answer, strict=True))
+        assert answer == self.world.answer(self.traces[name], request=event.requestId, operator=operator.address)
+        made = Given(answer, event.answerHash, operator, name, NO_EVIDENCE, self.evm.now, recorded=True, request=terms)
+        self.given.append(made)
+        self.purse[self.world.erin.address] -= FEE
+        self.escrow += FEE
+        pool.locked += COLLATERAL
+
+    @staticmethod
+    def packed(tensors: Any) -> list[bytes]:
+        return [words.astype(">u4").tobytes() for words in tensors]
+
+    @precondition(lambda self: any(not each.recorded for each in self.given))
+    @rule(data=st.data())
+    def surface(self, data: st.DataObject) -> None:
+        """Whatever is on chain has a window of its own."""
+        given = data.draw(st.sampled_from([each for each in self.given if not each.recorded]))
+        if not self.stake[given.operator].live:
+            return
+        tensors = self.packed(self.world.inputs), self.packed(self.traces[given.trace].outputs)
+        args = (given.answer, given.evidence, *tensors)
+        problem = "AnswerRefuted" if given.refuted else "WindowOver" if self.evm.now > given.until else None
+        if problem:
+            with reverts(problem):
+                self.world.inference.surface(*args, sender=self.world.charlie)
+            return
+        self.world.inference.surface(*args, sender=self.world.charlie)
+        given.recorded, given.since = True, self.evm.now
+
+    @precondition(lambda self: any(each.request for each in self.given))
+    @rule(data=st.data())
+    def settle_a_request(self, data: st.DataObject) -> None:
+        """Paid when the answer is final, refunded when it is refuted; nothing between the two."""
+        self.settle(data.draw(st.sampled_from([each for each in self.given if each.request])))
+
+    def settle(self, given: Given) -> None:
+        inference, outputs = self.world.inference, self.packed(self.traces[given.trace].outputs)
+        if not given.refuted:
+            with reverts("NotRefuted"):
+                inference.refund(given.request, sender=self.world.charlie)
+        if not self.is_final(given):
+            with reverts("NotFinal"):
+                inference.finalise(given.request, outputs, sender=self.world.charlie)
+        if given.refuted:
+            inference.refund(given.request, sender=self.world.charlie)
+            self.owe("inference", self.world.erin, FEE)
+        elif self.is_final(given):
+            inference.finalise(given.request, outputs, sender=self.world.charlie)
+            self.owe("inference", self.world.charlie, FEE * PROTOCOL_FEE_BPS // 10_000)
+            self.owe("inference", given.operator, FEE - FEE * PROTOCOL_FEE_BPS // 10_000)
+        else:
+            return
+        self.escrow -= FEE
+        self.stake[given.operator].locked -= COLLATERAL
+        given.request = None
+
+    def counted(self, given: Given) -> int:
+        return given.games if self.may_dispute else 0
+
+    def is_final(self, given: Given) -> bool:
+        return given.recorded and not given.refuted and not self.counted(given) and self.evm.now > given.until
+
+    # -- games ----------------------------------------------------------------
+
+    @precondition(lambda self: self.given)
+    @rule(data=st.data(), honest=st.booleans())
+    def open(self, data: st.DataObject, honest: bool) -> None:
+        """Once for each challenger and answer, within the window, unless it is refuted."""
+        pick = [each for each in self.given if each.trace != RIGHT] if honest else self.given
+        if not pick:
+            return
+        given = data.draw(st.sampled_from(pick))
+        who = data.draw(st.sampled_from(self.honest if honest else self.wild))
+        self.opens(given, who)
+
+    def opens(self, given: Given, who: Any) -> None:
+        evidence = NO_EVIDENCE if given.recorded else given.evidence
+        known = any(game.given is given and game.match.challenger is who for game in self.games)
+        problem = (
+            "WindowOver" if self.evm.now > given.until
+            else "AlreadyOpened" if known
+            else "AccessControlUnauthorizedAccount" if not self.may_dispute
+            else "AnswerRefuted" if given.refuted
+            else "ERC20InsufficientBalance" if self.purse[who.address] < BOND
+            else None
+        )  # fmt: skip
+        if problem:
+            with reverts(problem):
+                self.world.open(given.answer, by=who, evidence=evidence)
+            return
+        match = self.world.open(given.answer, by=who, evidence=evidence)
+        self.games.append(Played(match, given, self.evm.now))
+        self.purse[who.address] -= BOND
+        given.games += 1
+
+    def is_awake(self, game: Played) -> bool:
+        """Whether the side to move never lets its time run out."""
+        if game.side == "operator":
+            return game.given.operator is self.world.bob
+        return game.match.challenger in self.honest
+
+    def the_honest_move(self, game: Played) -> None:
+        """What a mind moves is never refused."""
+        match, name = game.match, game.given.trace
+        if game.side == "operator":
+            self.accepted(game, OperatorMind(self.traces[name]).move(match.state))
+        else:
+            self.accepted(game, ChallengerMind(self.world.honest).move(match.state, match.revealed))
+
+    def accepted(self, game: Played, move: Move | None) -> None:
+        """The move is made, and the books go on with it."""
+        assert move is not None
+        receipt = game.match.send(move, sender=self.mover(game, move))
+        game.press(self.evm.now)
+        if any(event.name == "ChallengerWon" for event in receipt.events):
+            self.challenger_wins(game)
+        else:
+            game.go_on(move)
+
+    def mover(self, game: Played, move: Move) -> Any:
+        if game.side == "challenger":
+            return game.match.challenger
+        return self.key(game.given.operator) if isinstance(move, RevealTrace) else self.world.charlie
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), moves=st.integers(1, 14), wild=st.integers(0, 9))
+    def play(self, data: st.DataObject, moves: int, wild: int) -> None:
+        """The honest play on; carol defends her trace; the others go anywhere. Sometimes there is garbage, or silence."""
+        game = data.draw(st.sampled_from(self.running))
+        for _ in range(moves):
+            if game.phase.is_over:
+                return
+            if self.is_awake(game):
+                self.the_honest_move(game)
+            elif not self.anything(game, data, garbage=wild == 0):
+                return
+
+    def anything(self, game: Played, data: st.DataObject, garbage: bool) -> bool:
+        """Whether it was a move."""
+        match, made = game.match, self.traces[game.given.trace]
+        problem: str | None = None
+        if game.side == "operator":
+            move = OperatorMind(made).move(match.state)
+            if garbage and isinstance(move, RevealNodes | RevealTrace):
+                children = [b"\1" * 32, *move.children[1:]]
+                move = type(move)(*(children if v is move.children else v for v in vars(move).values()))
+                problem = "WrongOutputs" if isinstance(move, RevealTrace) else "WrongNode"
+            elif garbage and isinstance(move, RevealChunk):
+                move, problem = RevealChunk(bytes(256)), "WrongNode"
+        elif game.phase == Phase.PROVE:
+            last = min(64 * game.index + 64, game.words)
+            element = data.draw(st.integers(64 * game.index, last - 1))
+            proof = op_proof(self.world.program, game.op)
+            move = Prove(proof, element, match.chunk, openings(made, game.op, element))
+            claimed = unpack(match.chunk)[element % 64]
+            problem = None if claimed != right_words(game.given.trace, game.op)[element] else "NoContradiction"
+        else:
+            children = match.levels[-1]
+            mistaken = ChallengerMind(self.traces["mistaken"]).move(match.state, match.revealed)
+            plausible = mistaken.child if mistaken else 0
+            child = data.draw(st.one_of(st.just(plausible), st.integers(0, len(children) - 1)))
+            node, path = (b"\1" * 32 if garbage else children[child]), ListTree(children).path(child)
+            at = (game.index << level_bits(game.depth)) + child
+            if game.phase == Phase.BLAME:
+                move = Blame(child, node, path, op_proof(self.world.program, min(at, OPS - 1)))
+                problem = "WrongNode" if garbage else "NoSuchOp" if at >= OPS else None
+            else:
+                move = Pick(child, node, path)
+                leaf = game.words and level_bits(game.depth) == game.depth and at >= chunk_count(game.words)
+                problem = "WrongNode" if garbage else "NothingThere" if leaf and node == bytes(32) else None
+        if self.evm.now > game.last:
+            problem = "TooLate"
+        if problem is None:
+            self.accepted(game, move)
+            return True
+        with reverts(problem):
+            match.send(move, sender=self.mover(game, move))
+        return False
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def a_stranger_moves(self, data: st.DataObject) -> None:
+        """The right move, by the wrong account: copied out of the mempool, say."""
+        game = data.draw(st.sampled_from(self.running))
+        if game.side == "operator" and game.phase != Phase.REVEAL_TRACE:
+            return  # proves itself
+        children = game.match.levels[-1] if game.match.levels else []
+        if game.phase == Phase.REVEAL_TRACE:
+            move, problem = OperatorMind(self.traces[game.given.trace]).move(game.match.state), "NotTheOperator"
+        elif game.phase == Phase.PROVE:
+            operands = openings(self.traces[game.given.trace], game.op, 64 * game.index)
+            move = Prove(op_proof(self.world.program, game.op), 64 * game.index, game.match.chunk, operands)
+            problem = "NotTheChallenger"
+        elif game.phase == Phase.BLAME:
+            path = ListTree(children).path(0)
+            move, problem = Blame(0, children[0], path, op_proof(self.world.program, 0)), "NotTheChallenger"
+        else:
+            move, problem = Pick(0, children[0], ListTree(children).path(0)), "NotTheChallenger"
+        with reverts("TooLate" if self.evm.now > game.last else problem):
+            game.match.send(move, sender=self.world.charlie)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def claim(self, data: st.DataObject) -> None:
+        """Not a second too early; by anyone."""
+        self.claim_or_not(data.draw(st.sampled_from(self.running)))
+
+    def claim_or_not(self, game: Played) -> None:
+        if self.evm.now <= game.last:
+            with reverts("NotTimedOut", game.last):
+                game.match.claim()
+            return
+        game.match.claim()
+        if game.side == "operator":
+            self.challenger_wins(game)
+        else:
+            self.end(game, Phase.CHALLENGER_WON if game.given.refuted else Phase.OPERATOR_WON)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def close_moot(self, data: st.DataObject) -> None:
+        game = data.draw(st.sampled_from(self.running))
+        if game.given.refuted:
+            game.match.close_moot()
+            self.end(game, Phase.CHALLENGER_WON)
+        else:
+            with reverts("AnswerNotRefuted"):
+                game.match.close_moot()
+
+    # -- what else happens ----------------------------------------------------
+
+    @rule(
+        seconds=st.sampled_from([1, 1, 60, MOVE_SECONDS, MOVE_SECONDS + 1, CLOCK_SECONDS // 2, CLOCK_SECONDS + 1, DAY])
+    )
+    def wait(self, seconds: int) -> None:
+        """Whoever is awake has moved before."""
+        for game in self.running:
+            while not game.phase.is_over and self.is_awake(game):
+                self.the_honest_move(game)
+        self.evm.sleep(seconds)
+
+    @rule(part=st.sampled_from(["disputes", "staking", "inference"]), who=st.integers(0, 9))
+    def fetch(self, part: str, who: int) -> None:
+        """Pull payments change nothing for anybody else."""
+        person = self.world.people[who]
+        owed = self.credit.pop((part, person.address), 0)
+        if owed:
+            self.parts[part].withdrawCredit(person, sender=person)
+            self.purse[person.address] += owed
+        else:
+            with reverts("NothingToWithdraw"):
+                self.parts[part].withdrawCredit(person, sender=person)
+
+    @rule(amount=st.sampled_from([0, 0, 0, 1, 7 * OPG, STAKE]))
+    def another_module_slashes(self, amount: int) -> None:
+        """Two signed answers to one question, say. Then there may be nothing left for a winner."""
+        if amount:
+            self.world.staking.slash(self.carol, amount, self.world.charlie, sender=self.world.admin)
+            self.slash(self.carol, amount, self.world.charlie)
+
+    @rule(fear=st.integers(0, 3))
+    def run_with_the_stake(self, fear: int) -> None:
+        """All that is not locked; it stays slashable until it is gone."""
+        if fear:
+            return
+        pool = self.stake[self.carol]
+        free = max(pool.active - pool.locked, 0)
+        if not free:
+            return
+        everything = free == pool.active
+        shares = pool.shares - pool.thawing if everything else -(-free * pool.shares // pool.tokens)
+        thaw = self.world.staking.startThaw(free, sender=self.carol).value
+        pool.thawing += shares
+        pool.thaws.append((thaw, shares, self.evm.now + THAWING_SECONDS))
+
+    @precondition(lambda self: self.stake[self.carol].thaws)
+    @rule(patient=st.booleans())
+    def leave_with_it(self, patient: bool) -> None:
+        pool = self.stake[self.carol]
+        thaw, shares, until = pool.thaws[0]
+        if patient:
+            while self.evm.now < until:
+                self.wait(DAY)
+        if self.evm.now < until:
+            with reverts("ThawingNotOver", until):
+                self.world.staking.finishThaw(thaw, sender=self.carol)
+            return
+        paid = self.world.staking.finishThaw(thaw, sender=self.carol).event("Unstaked").amount
+        pool.thaws.pop(0)
+        if pool.thawing < shares:  # slashed to nothing since
+            assert paid == 0
+            return
+        left = pool.worth(pool.shares - shares)
+        assert paid == pool.worth(shares)
+        self.to_burn += pool.tokens - left - paid
+        self.burned += pool.tokens - left - paid
+        self.purse[self.carol.address] += paid
+        pool.tokens, pool.shares, pool.thawing = left, pool.shares - shares, pool.thawing - shares
+        if not left:
+            pool.shares = pool.thawing = 0
+
+    @precondition(lambda self: self.to_burn)
+    @rule()
+    def burn(self) -> None:
+        self.world.staking.burnSlashed(sender=self.world.charlie)
+        self.to_burn = 0
+
+    @rule(often=st.integers(0, 40))
+    def governance_takes_a_role(self, often: int) -> None:
+        """Rarely. From then on games end as ever, but mean less."""
+        if often == 0 and self.may_dispute:
+            self.world.inference.revokeRole(
+                self.world.inference.DISPUTER_ROLE(), self.world.disputes, sender=self.world.admin
+            )
+            self.may_dispute = False
+        if often == 1 and self.may_slash:
+            self.world.staking.revokeRole(
+                self.world.staking.SLASHER_ROLE(), self.world.disputes, sender=self.world.admin
+            )
+            self.may_slash = False
+
+    # -- what holds -----------------------------------------------------------
+
+    @invariant()
+    def everybody_has_what_the_books_say(self) -> None:
+        w = self.world
+        for who in w.people:
+            assert w.token.balanceOf(who) == self.purse[who.address]
+            for name, part in self.parts.items():
+                assert part.creditOf(who) == self.credit[name, who.address], (name, who.address)
+        for operator, pool in self.stake.items():
+            active, thawing, locked = w.staking.stakeOf(operator)
+            assert (active, thawing, locked) == (pool.active, pool.worth(pool.thawing), pool.locked)
+
+    @invariant()
+    def every_contract_has_what_it_owes(self) -> None:
+        w, owed = self.world, Counter()
+        for (part, _), amount in self.credit.items():
+            owed[part] += amount
+        assert w.token.balanceOf(w.disputes) == owed["disputes"] + len(self.running) * BOND
+        assert w.token.balanceOf(w.inference) == owed["inference"] + self.escrow
+        pools = sum(pool.tokens for pool in self.stake.values())
+        assert w.token.balanceOf(w.staking) == owed["staking"] + pools + self.to_burn
+        assert w.staking.burnable() == self.to_burn
+        assert w.token.totalSupply() == SUPPLY - self.burned + self.to_burn
+
+    @invariant()
+    def every_answer_stands_as_the_books_say(self) -> None:
+        for given in self.given:
+            state = self.world.inference.answerState(given.digest)
+            assert (state.refuted, state.openGames) == (given.refuted, self.counted(given))
+            assert state.recordedAt == (given.since if given.recorded else 0)
+            assert self.world.inference.isFinal(given.digest) == self.is_final(given)
+            assert not (given.refuted and given.trace == RIGHT and given.operator is self.world.bob)
+
+    @invariant()
+    def every_game_stands_as_the_books_say(self) -> None:
+        for game in self.games:
+            state = game.match.state
+            assert state.phase == game.phase
+            assert self.world.disputes.deadline(game.match.id) == (0 if game.phase.is_over else game.last)
+            if not game.phase.is_over:
+                assert (state.turn_since, state.operator_seconds, state.challenger_seconds) == (
+                    game.since, game.clock["operator"], game.clock["challenger"],
+                )  # fmt: skip
+                assert (state.depth_left, state.index) == (game.depth, game.index)
+                assert (state.op_index, state.word_count) == (game.op, game.words)
+
+    @invariant()
+    def honesty_costs_nothing(self) -> None:
+        """All that an honest side put in is there, or in a game that runs."""
+        bonds = Counter(game.match.challenger.address for game in self.running)
+        for who in self.honest:
+            own = self.purse[who.address] + sum(self.credit[part, who.address] for part in self.parts)
+            assert own + bonds[who.address] * BOND >= PURSE
+        assert self.stake[self.world.bob].tokens == STAKE
+
+    def end_everything(self) -> None:
+        """Each game and each request, by somebody who has nothing to do with it; then only debts are left."""
+        for game in self.running:
+            while not game.phase.is_over and self.is_awake(game):
+                self.the_honest_move(game)
+        self.evm.sleep(self.world.disputes.maxGameSeconds())
+        for game in self.running:
+            self.claim_or_not(game)
+        self.evm.sleep(WINDOW_SECONDS)
+        for given in self.given:
+            if given.request:
+                self.settle(given)
+        assert not self.running and not self.escrow
+        for check in (
+            self.everybody_has_what_the_books_say,
+            self.every_contract_has_what_it_owes,
+            self.every_answer_stands_as_the_books_say,
+            self.every_game_stands_as_the_books_say,
+            self.honesty_costs_nothing,
+        ):
+            check()
+
+
+SHARDS = 4 if DEEP else 1
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_books(shard: int) -> None:
+    """3,000 steps; 150,000 in the deep campaign, in parts that can run side by side."""
+    from hypothesis.stateful import run_state_machine_as_test
+
+    examples, steps = (375, 100) if DEEP else (60, 50)
+    part = type(f"Books{shard}", (Books,), {})
+    run_state_machine_as_test(
+        part, settings=settings(max_examples=examples, stateful_step_count=steps, derandomize=not DEEP)
+    )
