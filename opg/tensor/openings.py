@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from opg.tensor.commitment import CHUNK_WORDS, ListTree, Tree, node
+from opg.tensor.commitment import CHUNK_BYTES, CHUNK_WORDS, ListTree, Tree, node
 from opg.tensor.executor import Trace
 from opg.tensor.interpreter import address, read, signed, steps
 from opg.tensor.program import NO_VALUE, Kind, Op, Program
 
 EMPTY = (0, bytes(32), [], [])
+RUN_HEAD_BYTES = 160  # of one run's ABI encoding, besides chunks and siblings
+SIBLING_BYTES = 54  # one for each level: 32 bytes, and a hash that costs as much gas as 22 more
 
 
 def op_proof(program: Program, index: int) -> tuple:
@@ -55,10 +57,14 @@ def reads(op: Op, values: Sequence[np.ndarray], position: int) -> list[set[int]]
 
 
 def runs_of(tree: Tree, addresses: set[int]) -> list[tuple]:
-    """The chunks that hold these addresses, as `Run` structs of neighbouring chunks."""
+    """The chunks that hold these addresses, as `Run` structs in ascending order.
+
+    Chunks between two of them are shown too where that is shorter than another run with siblings of its own.
+    """
+    gap = (RUN_HEAD_BYTES + SIBLING_BYTES * tree.depth) // CHUNK_BYTES
     runs: list[list[int]] = []
     for chunk in sorted({a // CHUNK_WORDS for a in addresses}):
-        if runs and chunk == runs[-1][1] + 1:
+        if runs and chunk <= runs[-1][1] + 1 + gap:
             runs[-1][1] = chunk
         else:
             runs.append([chunk, chunk])
