@@ -6,16 +6,19 @@ import {Float32} from "./Float32.sol";
 /// @title Sums of products of binary32 words, in order, rounded after every product and every sum
 /// @notice The result is that of `acc = Float32.add(acc, Float32.mul(a[i], b[i]))` for each i, at a quarter of the gas.
 /// @dev Nearly all gas of disputes is spent here, hence the second way. A sum is kept as a fixed-point integer with the unit
-/// 2^-149, the least binary32: so no operand is ever aligned, and a sum is one addition and one rounding, in two's complement. Where the
-/// leading bit of the sum stays, the rounding of the last step serves again. Operands come eight to an EVM word, and what can be
-/// done for eight at once is: taking exponents and significands apart, and looking for operands that the quick way does not take.
-/// Those are subnormals, infinities, NaN, products below 2^-126 or from 2^102, sums from 2^104 and the sum -0: from them on, a few steps
-/// go through `Float32`. A zero operand is no exception: its product adds 0, and to a sum that is not -0 either sign of 0 is the same.
+/// 2^-149, the least binary32: so no operand is ever aligned, and a sum is one addition and one rounding, in two's complement. There are
+/// three gaits, and each takes what the one before it does not.
+///
+/// *Quick*: operands come eight to an EVM word, and what can be done for eight at once is: taking exponents and significands apart, and
+/// looking for operands of the other gaits. Where the leading bit of the sum stays, the rounding of the last step serves again.
+/// Zeros are no exception: a product 0 adds 0, and to a sum that is not -0 either sign of 0 is the same.
+/// *Careful*: in fixed point too, for subnormal operands and products below 2^-126.
+/// *Plain*: by `Float32`, for infinities, NaN, products from 2^102, sums from 2^104, and the sum -0.
 ///
 /// The lanes of a word are 32 bits wide. In each, 0x80000000 is the sign, 0x7f800000 the exponent field, 0x007fffff the fraction.
 library DotProduct {
     uint256 private constant WORD_BYTES = 4;
-    /// How many steps go the slow way before the quick one is tried again.
+    /// How many steps of another gait are made before the quick one is tried again.
     uint256 private constant SLOW_STEPS = 8;
     /// 2^104, from which on sums are not kept in fixed point.
     uint256 private constant SUM_LIMIT = 0x73800000;
@@ -30,17 +33,82 @@ library DotProduct {
             uint256 end = a + count * WORD_BYTES;
             uint256 toB = b - a;
             while (a < end) {
-                if (acc & Float32.MAGNITUDE < SUM_LIMIT && acc != Float32.SIGN) {
-                    uint256 sum = _toFixed(acc);
-                    (sum, a) = _quick(sum, a, toB, end);
-                    acc = _fromFixed(sum);
-                }
+                if (acc & Float32.MAGNITUDE < SUM_LIMIT && acc != Float32.SIGN) (acc, a) = _fixedPoint(acc, a, toB, end);
                 for (uint256 i = 0; i < SLOW_STEPS && a < end; ++i) {
                     acc = Float32.add(acc, Float32.mul(_word(a), _word(a + toB)));
                     a += WORD_BYTES;
                 }
             }
             return acc;
+        }
+    }
+
+    /// @dev The quick gait and the careful one in turns, until the end or a step that neither takes.
+    function _fixedPoint(uint256 acc, uint256 a, uint256 toB, uint256 end) private pure returns (uint256, uint256) {
+        unchecked {
+            uint256 sum = _toFixed(acc);
+            bool taken = true;
+            while (taken && a < end) {
+                (sum, a) = _quick(sum, a, toB, end);
+                for (uint256 i = 0; i < SLOW_STEPS && a < end; ++i) {
+                    (taken, sum) = _careful(sum, _word(a), _word(a + toB));
+                    if (!taken) break;
+                    a += WORD_BYTES;
+                }
+            }
+            return (_fromFixed(sum), a);
+        }
+    }
+
+    /// @dev One step, unless an operand is not finite or the product or the sum might be too great.
+    function _careful(uint256 sum, uint256 x, uint256 y) private pure returns (bool taken, uint256 next) {
+        assembly ("memory-safe") {
+            // how many bits more than 24 a number has
+            function excess(v) -> n {
+                if gt(v, 0xffffff) {
+                    v := shr(24, v)
+                    n := shl(7, gt(v, 0xffffffffffffffffffffffffffffffff))
+                    n := or(n, shl(6, gt(shr(n, v), 0xffffffffffffffff)))
+                    n := or(n, shl(5, gt(shr(n, v), 0xffffffff)))
+                    n := or(n, shl(4, gt(shr(n, v), 0xffff)))
+                    n := or(n, shl(3, gt(shr(n, v), 0xff)))
+                    v := shr(n, v)
+                    let high := shl(2, gt(v, 0xf))
+                    n := add(add(or(n, high), byte(shr(high, v), 0x0000010102020202030303030303030300000000000000000000000000000000)), 1)
+                }
+            }
+            // without its last bits, rounded to nearest, halves to even
+            function rounded(v, cut) -> r {
+                r := v
+                if cut { r := shr(cut, add(add(v, sub(shl(sub(cut, 1), 1), 1)), and(shr(cut, v), 1))) }
+            }
+            next := sum
+            let ex := and(shr(23, x), 0xff)
+            let e := and(shr(23, y), 0xff)
+            let p := mul(
+                or(and(x, 0x7fffff), shl(23, iszero(iszero(ex)))),
+                or(and(y, 0x7fffff), shl(23, iszero(iszero(e))))
+            )
+            taken := and(lt(ex, 255), lt(e, 255))
+            // subnormals have the exponent of field 1; with 357 the product might be 2^104
+            e := add(add(ex, iszero(ex)), add(e, iszero(e)))
+            taken := and(taken, lt(e, 357))
+            if mul(taken, p) {
+                // to 24 bits, or to the unit where that is more; the last bit of p has the weight of the unit when e is 151
+                let cut := excess(p)
+                if lt(add(e, cut), 151) { cut := sub(151, e) }
+                p := shl(sub(add(e, cut), 151), rounded(p, cut))
+                if and(xor(x, y), 0x80000000) { p := sub(0, p) }
+                p := add(sum, p)
+                let negative := slt(p, 0)
+                if negative { p := sub(0, p) }
+                taken := iszero(shr(253, p))
+                if taken {
+                    cut := excess(p)
+                    next := shl(cut, rounded(p, cut))
+                    if negative { next := sub(0, next) }
+                }
+            }
         }
     }
 
@@ -147,7 +215,7 @@ library DotProduct {
         }
     }
 
-    /// @dev Exact, for every sum that `_quick` returns is a binary32.
+    /// @dev Exact: every sum is a binary32.
     function _fromFixed(uint256 sum) private pure returns (uint256) {
         unchecked {
             if (sum == 0) return 0;
