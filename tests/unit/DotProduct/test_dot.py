@@ -111,7 +111,9 @@ def test_one_odd_operand_among_eight(harness, place):
     assert_equal(harness, field(rng, 120, 132, (400,)), a, b)
 
 
-@pytest.mark.parametrize("first", [0, 0x80000000, 0x00000001, 0x80000001, 0x73800000, 0x737FFFFF, 0xFF800000, 0x7F800001])
+@pytest.mark.parametrize(
+    "first", [0, 0x80000000, 0x00000001, 0x80000001, 0x73800000, 0x737FFFFF, 0xFF800000, 0x7F800001]
+)
 @pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 16, 17])
 def test_zeros_of_either_sign(harness, first, count):
     """-0 stays only while all products are -0; every other sum swallows zeros."""
