@@ -129,7 +129,7 @@ class _Frontend:
     def _output(self, value: Value) -> Value:
         """An output is always a whole result of an op, row-major."""
         if 0 in value.shape:
-            raise TensorError(f"is empty: shape {list(value.shape)}")
+            raise TensorError(f"is empty: it has shape {list(value.shape)}, and a tensor has at least one word")
         if value.dtype not in ("float32", "int32", "int64", "bool", *_NARROW):
             raise TensorError(f"is {value.dtype}, which words cannot hold")
         whole = value.ref is not None and value.ref[0] == "op" and value.is_dense and value.base == 0

@@ -285,8 +285,8 @@ def _trilu(context: Context) -> list[Value]:
 @lower("DepthToSpace", "SpaceToDepth")
 def _depth(context: Context) -> list[Value]:
     build, x, block = context.build, context.x, context.attr("blocksize")
-    if x.rank != 4:
-        raise TensorError(f"takes four axes, not shape {list(x.shape)}")
+    if x.rank != 4 or not block or block < 1:
+        raise TensorError(f"takes four axes in blocks, not shape {list(x.shape)} by {block}")
     n, c, h, w = x.shape
     if context.name == "SpaceToDepth":
         parts = build.reshape(x, (n, c, h // block, block, w // block, block))
@@ -334,6 +334,8 @@ def _col2im(context: Context) -> list[Value]:
     rank = len(size)
     dilations, strides = context.attr("dilations") or [1] * rank, context.attr("strides") or [1] * rank
     pads = context.attr("pads") or [0] * (2 * rank)
+    if x.rank != 3 or any(b < 1 for b in block) or any(s < 1 for s in (*strides, *dilations)):
+        raise TensorError(f"puts shape {list(x.shape)} together in blocks of {block}")
     n, channels = x.shape[0], x.shape[1] // prod(block)
     counts = [
         (size[a] + pads[a] + pads[a + rank] - dilations[a] * (block[a] - 1) - 1) // strides[a] + 1 for a in range(rank)
