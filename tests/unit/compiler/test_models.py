@@ -26,7 +26,7 @@ def test_the_answers_are_those_of_onnxruntime(model):
             assert np.array_equal(got.argmax(-1), want.argmax(-1))
             assert np.abs(got - want).max() <= 1e-4 * np.abs(want).max()
             large = np.abs(want) >= np.abs(want).max() / 100
-            assert (np.abs(got - want)[large] <= 1e-3 * np.abs(want)[large]).all()
+            assert (np.abs(got - want)[large] <= 1e-4 * np.abs(want)[large]).all()
 
 
 @each_model
