@@ -172,6 +172,8 @@ def _expand(context: Context) -> list[Value]:
 @lower("Tile")
 def _tile(context: Context) -> list[Value]:
     repeats, x = context.integers(1, "the repeats"), context.x
+    if context.opset < 6:
+        raise TensorError("is of an opset before 6")
     if len(repeats) != x.rank or any(r < 0 for r in repeats):
         raise TensorError(f"repeats shape {list(x.shape)} by {repeats}")
     check_size([d * r for d, r in zip(x.shape, repeats, strict=True)])
@@ -228,7 +230,11 @@ def _concat(context: Context) -> list[Value]:
 @lower("Pad")
 def _pad(context: Context) -> list[Value]:
     build, x, mode = context.build, context.x, context.text("mode", "constant")
-    pads = context.integers(1, "the padding") if context.opset >= 11 else list(context.attr("pads"))
+    pads = (
+        context.integers(1, "the padding")
+        if context.opset >= 11
+        else list(context.attr("pads") or context.attr("paddings"))
+    )
     axes = context.integers(3, "the list of axes") if context.opset >= 18 else None
     axes = list(range(x.rank)) if axes is None else [context.axis(a) for a in axes]
     if len(pads) != 2 * len(axes):
