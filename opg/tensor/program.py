@@ -199,12 +199,14 @@ class Program:
         constants: flat uint32 arrays.
         encoded: the bytes of every op, in order.
         outputs: op indices of the outputs.
+        plans: how the executor runs it; made when first needed.
     """
 
     input_words: tuple[int, ...]
     constants: list[np.ndarray]
     encoded: list[bytes]
     outputs: tuple[int, ...]
+    plans: dict = field(default_factory=dict, init=False, repr=False, compare=False)
     _decoded: list[Op | None] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
