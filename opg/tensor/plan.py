@@ -253,20 +253,21 @@ class Plan:
             self._used += numbers.size
             entries.append((library.kernel(step.kernel, step.code), 8 * start, step.tiles, step.grain))
         self.entries, self.tickets = self._schedule(entries, inside)
+        self.singly = self._lay([(*entry, 0) for entry in entries], inside)
         self.longs = np.concatenate(self._longs)
         self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
         self._longs, self._known = [], {}
 
+    def _lay(self, rows: list[tuple[int, int, int, int, int]], inside: list[int]) -> int:
+        start = self._used
+        array = np.array(rows, dtype=np.int64).reshape(-1)
+        inside.extend(range(start + library.PARAMETERS, start + array.size, library.ENTRY_LONGS))
+        self._longs.append(array)
+        self._used += array.size
+        return start
+
     def _schedule(self, entries: list[tuple[int, int, int, int]], inside: list[int]) -> tuple[tuple[int, int], int]:
         """Puts the entries into the table, runs of single tickets as one; gives ((offset, count), tickets)."""
-
-        def lay(rows: list[tuple[int, int, int, int, int]]) -> int:
-            start = self._used
-            array = np.array(rows, dtype=np.int64).reshape(-1)
-            inside.extend(range(start + library.PARAMETERS, start + array.size, library.ENTRY_LONGS))
-            self._longs.append(array)
-            self._used += array.size
-            return start
 
         grouped: list[tuple[int, int, int, int]] = []
         run: list[tuple[int, int, int, int]] = []
@@ -275,7 +276,7 @@ class Plan:
             if len(run) < 2:
                 grouped.extend(run)
             else:
-                start = lay([(*entry, 0) for entry in run])
+                start = self._lay([(*entry, 0) for entry in run], inside)
                 at = self._used
                 self._longs.append(np.array([8 * start, len(run)], dtype=np.int64))
                 self._used += 2
@@ -294,7 +295,7 @@ class Plan:
         for kernel, parameters, tiles, grain in grouped:
             rows.append((kernel, parameters, tiles, grain, ticket))
             ticket += -(-tiles // grain)
-        return (lay(rows), len(rows)), ticket
+        return (self._lay(rows, inside), len(rows)), ticket
 
     # ---- matching
 

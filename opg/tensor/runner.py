@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
+import time
 from collections.abc import Sequence
 
-import numba
 import numpy as np
-from numba.core import config
 
 from opg.tensor.errors import TensorError
 from opg.tensor.kernels import library
@@ -16,9 +16,6 @@ from opg.tensor.plan import Buffer, Plan, empty
 
 Words = np.ndarray
 
-# numba's own pool of threads, "workqueue", is slower and not for several callers at once
-config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
-_one_at_a_time = threading.Lock()
 _threads: int | None = None
 
 
@@ -33,47 +30,96 @@ def set_threads(count: int | None) -> None:
 def threads() -> int:
     """How many threads an execution uses."""
     if _threads is not None:
-        return min(_threads, config.NUMBA_NUM_THREADS)
+        return _threads
     named = os.environ.get("OPG_THREADS", "")
     if named and not (named.isdigit() and int(named) >= 1):
         raise TensorError(f"OPG_THREADS is {named!r}; it is a number of threads, for example OPG_THREADS=2")
-    return min(int(named) if named else config.NUMBA_DEFAULT_NUM_THREADS, config.NUMBA_NUM_THREADS)
+    return int(named) if named else PROCESSORS
+
+
+PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Schedule:
-    """Entries in memory: what a plan, or a piece of work of another kind, comes to."""
+    """Entries in memory, ready to run.
+
+    Args:
+        longs: the table that holds the entries, `count` of them from `offset` on, and what they point to.
+        tickets: how many there are to take.
+    """
 
     def __init__(self, longs: np.ndarray, offset: int, count: int, tickets: int):
         self.longs, self.count, self.tickets = longs, count, tickets
         self.entries = longs.ctypes.data + 8 * offset
 
-    def run(self, scratch: np.ndarray, threads: int) -> None:
+    def run(self, scratch: Scratch, threads: int) -> None:
         if threads == 1 or self.tickets <= self.count:
-            library.run_alone(self.entries, self.count, scratch.ctypes.data)
+            library.run_alone(self.entries, self.count, scratch.address(0))
             return
-        counters = np.zeros(32, dtype=np.int64)
-        before = numba.get_num_threads()
-        numba.set_num_threads(threads)
-        try:
-            given = self.entries, self.count, self.tickets, counters.ctypes.data, scratch.ctypes.data, threads
-            if _layer_takes_turns():
-                with _one_at_a_time:
-                    library.run_together(*given)
-            else:
-                library.run_together(*given)
-        finally:
-            numba.set_num_threads(before)
+        job = Job(self, scratch)
+        _helpers.invite(job, threads - 1)
+        job.take_part(0, True)
 
 
-def _layer_takes_turns() -> bool:
-    try:
-        return numba.threading_layer() == "workqueue"
-    except ValueError:  # not started yet
-        return True
+class Scratch:
+    """Memory for each thread that takes part."""
+
+    def __init__(self) -> None:
+        self._blocks: list[np.ndarray] = []
+
+    def address(self, thread: int) -> int:
+        while len(self._blocks) <= thread:
+            self._blocks.append(empty(library.SCRATCH // 4))
+        return self._blocks[thread].ctypes.data
 
 
-def scratch_for(threads: int) -> np.ndarray:
-    return empty(threads * library.SCRATCH // 4)
+class Job:
+    """One run of a schedule. A helper that comes when it is over finds no ticket and touches nothing else."""
+
+    def __init__(self, schedule: Schedule, scratch: Scratch):
+        self.schedule, self.scratch = schedule, scratch
+        self.counters = np.zeros(32, dtype=np.int64)
+
+    def take_part(self, thread: int, stay: bool) -> None:
+        s = self.schedule
+        library.take_part(s.entries, s.count, s.tickets, self.counters.ctypes.data, self.scratch.address(thread), stay)
+
+
+class Helpers:
+    """Threads that wait for jobs. The caller of a job never waits for one that has not begun to help."""
+
+    def __init__(self) -> None:
+        self._invitations: queue.SimpleQueue = queue.SimpleQueue()
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def invite(self, job: Job, count: int) -> None:
+        if self._count < count:
+            with self._lock:
+                while self._count < count:
+                    self._count += 1
+                    threading.Thread(target=self._work, daemon=True, name=f"tensor-{self._count}").start()
+        for thread in range(1, count + 1):
+            job.scratch.address(thread)
+            self._invitations.put((job, thread))
+
+    def _work(self) -> None:
+        while True:
+            job, thread = self._invitations.get()
+            job.take_part(thread, False)
+            del job
+
+
+_helpers = Helpers()
+
+
+def _forget_helpers() -> None:
+    global _helpers
+    _helpers = Helpers()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_helpers)
 
 
 class Memory:
@@ -87,7 +133,7 @@ class Memory:
         longs[plan.memory] += self.words.ctypes.data
         (offset, count), tickets = plan.entries, plan.tickets
         self.schedule = Schedule(longs, offset, count, tickets)
-        self._scratch = scratch_for(1)
+        self._scratch = Scratch()
         self._inputs = [self.of(b) for b in plan.inputs]
         self._outputs = [self.of(b) for b in plan.outputs]
 
@@ -98,10 +144,19 @@ class Memory:
     def run(self, inputs: Sequence[Words]) -> None:
         for place, given in zip(self._inputs, inputs, strict=True):
             place[:] = given
-        count = threads()
-        if self._scratch.size * 4 < count * library.SCRATCH:
-            self._scratch = scratch_for(count)
-        self.schedule.run(self._scratch, count)
+        self.schedule.run(self._scratch, threads())
+
+    def time_steps(self, inputs: Sequence[Words], repeats: int = 5) -> list[float]:
+        """Seconds of each step of the plan on one thread, the least of several runs."""
+        self.run(inputs)
+        best = [float("inf")] * len(self.plan.steps)
+        for _ in range(repeats):
+            for number in range(len(best)):
+                each = Schedule(self.schedule.longs, self.plan.singly + number * library.ENTRY_LONGS, 1, 1)
+                start = time.perf_counter()
+                each.run(self._scratch, 1)
+                best[number] = min(best[number], time.perf_counter() - start)
+        return best
 
     def outputs(self) -> list[Words]:
         return [o.copy() for o in self._outputs]

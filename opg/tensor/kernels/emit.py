@@ -29,7 +29,7 @@ from opg.tensor.kernels.lanes import (
     store,
     transpose,
 )
-from opg.tensor.kernels.sequences import TABLE
+from opg.tensor.kernels.sequences import TABLE, ordered
 from opg.tensor.program import ARGMAX, ARGMIN, IARGMAX
 
 Builder, Value = ir.IRBuilder, ir.Value
@@ -184,10 +184,6 @@ def contract_row(build: Builder, fn: int, kind_a: int, kind_b: int, target: Valu
 # ---- reductions
 
 
-def _fold(fn: int, acc: Lanes, word: Lanes) -> Lanes:
-    return (acc.floats() + word.floats()).words() if fn == Fn.ADD else TABLE[fn](acc, word)
-
-
 def _better(fn: int, best: Lanes, word: Lanes) -> Lanes:
     pair = (best, word) if fn in (ARGMAX, IARGMAX) else (word, best)
     if fn in (ARGMAX, ARGMIN):
@@ -196,27 +192,43 @@ def _better(fn: int, best: Lanes, word: Lanes) -> Lanes:
 
 
 class _Folding:
-    """The state of a fold in registers: the best word so far and, for the arg functions, where it was."""
+    """The state of a fold in registers.
+
+    For the arg functions the best word so far and where it was. For MIN and MAX the best in an order of integers, so that a
+    step takes one cycle, and whether there was a NaN.
+    """
 
     def __init__(self, build: Builder, fn: int, first: Lanes):
         self.build, self.fn = build, fn
-        self.best, self.place = cgutils.alloca_once(build, WORDS), cgutils.alloca_once(build, WORDS)
-        build.store(first.value, self.best)
-        build.store(splat_constant(WORDS, 0), self.place)
+        self.best, self.other = cgutils.alloca_once(build, WORDS), cgutils.alloca_once(build, WORDS)
+        build.store((ordered(first) if fn in (Fn.MIN, Fn.MAX) else first).value, self.best)
+        nan = first.floats().is_nan().flag() if fn in (Fn.MIN, Fn.MAX) else None
+        build.store(splat_constant(WORDS, 0) if nan is None else nan.value, self.other)
 
     def step(self, word: Lanes, k: Value) -> None:
-        build, best = self.build, Lanes(self.build, self.build.load(self.best))
-        if self.fn < ARGMAX:
-            build.store(_fold(self.fn, best, word).value, self.best)
-            return
-        better, place = _better(self.fn, best, word), Lanes(build, build.load(self.place))
-        build.store(better.where(word, best).value, self.best)
-        build.store(better.where(splat(build, build.trunc(k, WORD)), place).value, self.place)
+        build, fn = self.build, self.fn
+        best, other = (Lanes(build, build.load(x)) for x in (self.best, self.other))
+        if fn >= ARGMAX:
+            better = _better(fn, best, word)
+            build.store(better.where(word, best).value, self.best)
+            build.store(better.where(splat(build, build.trunc(k, WORD)), other).value, self.other)
+        elif fn in (Fn.MIN, Fn.MAX):
+            new = ordered(word)
+            first = best < new if fn == Fn.MIN else best > new
+            build.store(first.where(best, new).value, self.best)
+            build.store(word.floats().is_nan().where(1, other).value, self.other)
+        elif fn == Fn.ADD:
+            build.store((best.floats() + word.floats()).words().value, self.best)
+        else:
+            build.store(TABLE[fn](best, word).value, self.best)
 
     def result(self) -> Lanes:
+        best, other = (Lanes(self.build, self.build.load(x)) for x in (self.best, self.other))
         if self.fn >= ARGMAX:
-            return Lanes(self.build, self.build.load(self.place))
-        return _finished(self.fn, Lanes(self.build, self.build.load(self.best)))
+            return other
+        if self.fn in (Fn.MIN, Fn.MAX):
+            return other.differs(0).where(0x7FC00000, ordered(best))
+        return _finished(self.fn, best)
 
 
 @emitted(1, 5)

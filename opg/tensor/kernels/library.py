@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numba import cfunc, njit, prange, types
+from numba import cfunc, njit, types
 from numba.core.registry import cpu_target
 
 from opg.tensor.functions import Fn, arity
@@ -149,8 +149,12 @@ def _read(p, number, values, t, count, buffer):
             fill_row(buffer, long_at(operand, FILL), count)
     elif step == 1:
         return source, 1
-    if step == 1 and low == 0 and high == count:
-        return source, 1
+    if low == 0 and high == count:
+        if step == 1:
+            return source, 1
+        if step == 0:
+            fill_row(buffer, word_at(source, 0), 16)
+            return buffer, 0
     _spread(buffer + 4 * low, source + 4 * low * step, step, high - low)
     return buffer, 1
 
@@ -498,6 +502,7 @@ def _multiply(code: int) -> Callable:
 # ---- schedules: for each entry KERNEL, PARAMETERS, TILES, GRAIN (tiles that a thread takes at once), TICKET (the first)
 
 KERNEL, PARAMETERS, TILES, GRAIN, TICKET = range(5)
+SPINS = 2000  # looks at a counter before a thread lets others run
 ENTRY_LONGS = 5
 
 
@@ -537,32 +542,34 @@ def run_alone(entries: int, count: int, scratch: int) -> None:
             call_kernel(long_at(entry, KERNEL), long_at(entry, PARAMETERS), tile, scratch)
 
 
-@njit(nogil=True, error_model="numpy")
-def _take_part(entries, count, tickets, counters, scratch):
-    """Takes tickets until none is left. A ticket's tiles run when all tickets of the entries before it are done, so a
-    schedule ends however many threads really come, and whenever they do."""
-    number, end = 0, 0
+@njit(error_model="numpy")
+def _await(counter, least):
+    waited = 0
+    while shared_number(counter) < least:
+        waited += 1
+        if waited > SPINS:
+            let_others_run()
+
+
+@cache.compiled(nogil=True)
+def take_part(entries: int, count: int, tickets: int, counters: int, scratch: int, stay: bool) -> None:
+    """Takes tickets of a schedule until none is left; `stay`: and waits until all are done.
+
+    A ticket's tiles run when all tickets of the entries before it are done, so a schedule ends however many threads take
+    part, and whenever they come. The two counters, 128 bytes apart, begin at 0.
+    """
+    number = 0
     while True:
         ticket = take_number(counters, 1)
         if ticket >= tickets:
-            return
+            break
         while number + 1 < count and long_at(entries + 8 * ENTRY_LONGS * (number + 1), TICKET) <= ticket:
             number += 1
         entry = entries + 8 * ENTRY_LONGS * number
-        waited = 0
-        while shared_number(counters + 128) < long_at(entry, TICKET):
-            waited += 1
-            if waited > 2000:
-                let_others_run()
+        _await(counters + 128, long_at(entry, TICKET))
         first = (ticket - long_at(entry, TICKET)) * long_at(entry, GRAIN)
-        end = min(first + long_at(entry, GRAIN), long_at(entry, TILES))
-        for tile in range(first, end):
+        for tile in range(first, min(first + long_at(entry, GRAIN), long_at(entry, TILES))):
             call_kernel(long_at(entry, KERNEL), long_at(entry, PARAMETERS), tile, scratch)
         take_number(counters + 128, 1)
-
-
-@cache.compiled(nogil=True, parallel=True)
-def run_together(entries: int, count: int, tickets: int, counters: int, scratch: int, threads: int) -> None:
-    """Runs a schedule on several threads; each has SCRATCH bytes of scratch, the counters begin at 0."""
-    for thread in prange(threads):
-        _take_part(entries, count, tickets, counters, scratch + thread * SCRATCH)
+    if stay:
+        _await(counters + 128, tickets)

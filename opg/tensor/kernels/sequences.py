@@ -39,8 +39,8 @@ def _scale(x: Lanes, n: Lanes) -> Lanes:
 # ---- minimum, maximum, remainder
 
 
-def _order(x: Lanes) -> Lanes:
-    """Grows with the float, signed; -0 comes just before +0."""
+def ordered(x: Lanes) -> Lanes:
+    """Grows with the float, signed; -0 comes just before +0. Twice gives the word again."""
     return x ^ (x >> 31).logical_right(1)
 
 
@@ -50,11 +50,11 @@ def _extreme(a: Lanes, b: Lanes, take_a: Lanes) -> Lanes:
 
 
 def _min(a: Lanes, b: Lanes) -> Lanes:
-    return _extreme(a, b, _order(a) < _order(b))
+    return _extreme(a, b, ordered(a) < ordered(b))
 
 
 def _max(a: Lanes, b: Lanes) -> Lanes:
-    return _extreme(a, b, _order(a) >= _order(b))
+    return _extreme(a, b, ordered(a) >= ordered(b))
 
 
 def _split(x: Lanes) -> tuple[Lanes, Lanes]:
