@@ -482,12 +482,34 @@ class Plan:
             rows = any(ca and not cb for ca, cb in zip(a.coefs[:last], b.coefs[:last], strict=True))
             if columns and (rows or b.buffer.array is not None) and self._multiply(m):
                 return None
-            if kinds in ((0, 1), (0, 2), (1, 1)) and b.buffer.array is None:
+            for number in range(2):
+                self._relay(m, number)
+            if m.reads[0].coefs[last] > m.reads[1].coefs[last] or m.reads[1].buffer.array is not None:
+                m.reads[0], m.reads[1] = m.reads[1], m.reads[0]
+            a, b, _ = m.reads
+            kinds = a.coefs[last], b.coefs[last]
+            if kinds in ((0, 1), (1, 1)) or (kinds in ((0, 2), (1, 2)) and b.buffer.array is None):
                 code = m.fn + 256 * kinds[0] + 4096 * kinds[1]
                 return self._rows(m, "contract rows", code, m.steps)
             if columns and self._multiply(m):
                 return None
         return self._rows(m, "contract", m.fn, 4 * m.steps)
+
+    def _relay(self, m: Matched, number: int) -> None:
+        """Lays a constant out as it is read, the last output axis contiguous."""
+        read, r = m.reads[number], len(m.dims)
+        if read.buffer.array is None or read.coefs[r - 1] in (0, 1):
+            return
+        axes = [x for x in [*range(r, len(m.axes)), *range(r)] if read.coefs[x]]
+        dims = [m.axes[x] for x in axes]
+        if prod(dims) > 2 * read.buffer.words:
+            return
+        places = read.base + offsets_of([read.coefs[x] for x in axes], dims)
+        words = aligned(read.buffer.array[places])
+        coefs = [0] * len(m.axes)
+        for i, x in enumerate(axes):
+            coefs[x] = prod(dims[i + 1 :])
+        m.reads[number] = replace(read, buffer=Buffer(words.size, words), base=0, coefs=coefs)
 
     def _multiply(self, m: Matched) -> bool:
         """As a product of matrices: a walks the rows, b the columns, both the batches."""
