@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from opg.tensor.commitment import ListTree, Tree, bundle_of, tensor_tree
+from opg.tensor.commitment import ListTree, Tree, bundle_of, forest
 from opg.tensor.errors import TensorError
 from opg.tensor.plan import Plan
 from opg.tensor.program import NO_VALUE, Op, Program
@@ -68,11 +68,11 @@ class Trace:
 
     @cached_property
     def input_trees(self) -> list[Tree]:
-        return [tensor_tree(x) for x in self.inputs]
+        return forest(self.inputs)
 
     @cached_property
     def trees(self) -> list[Tree]:
-        return [tensor_tree(x) for x in self.results]
+        return forest(self.results)
 
     @cached_property
     def tree(self) -> ListTree:

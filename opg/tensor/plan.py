@@ -14,10 +14,10 @@ from math import prod
 import numpy as np
 
 from opg.tensor.kernels import library
+from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
 TILE = 16_384  # words of work that make a tile worth its ticket
-LINE = 16  # words of a cache line; buffers begin at one
 SLACK = 64  # words behind the memory that vectors may read
 
 
@@ -625,20 +625,6 @@ class Plan:
             self._panels[key] = Buffer(whole.size, aligned(whole)), places
         buffer, places = self._panels[key]
         return buffer, which.reshape(-1) * places[-1], places
-
-
-def aligned(words: np.ndarray) -> np.ndarray:
-    """The same words, beginning at a cache line."""
-    made = empty(words.size)
-    made[:] = words
-    return made
-
-
-def empty(words: int) -> np.ndarray:
-    """Words that begin at a cache line."""
-    raw = np.empty(words + LINE, dtype=np.uint32)
-    skip = -(raw.ctypes.data // 4) % LINE
-    return raw[skip : skip + words]
 
 
 class _FreeList:

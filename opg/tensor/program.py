@@ -14,9 +14,9 @@ import numpy as np
 from eth_abi import encode
 from eth_utils import keccak
 
-from opg.tensor.commitment import ListTree, Tree, tensor_tree
+from opg.tensor.commitment import ListTree, Tree, forest
 from opg.tensor.errors import TensorError
-from opg.tensor.functions import Fn, arity
+from opg.tensor.functions import ARGMAX, ARGMIN, IARGMAX, IARGMIN, Fn, arity
 
 NO_VALUE = 0xFFFFFFFF
 MACHINE = keccak(text="OPG tensor machine 1")
@@ -31,7 +31,6 @@ RUN_BYTES = 1_504
 CHUNK_WORDS = 64
 CHUNK_BYTES = 256
 
-ARGMAX, ARGMIN, IARGMAX, IARGMIN = 0x50, 0x51, 0x52, 0x53
 FOLDS = frozenset({Fn.ADD, Fn.MUL, Fn.MIN, Fn.MAX, Fn.IADD, Fn.IMUL, Fn.IMIN, Fn.IMAX})
 ARGS = frozenset({ARGMAX, ARGMIN, IARGMAX, IARGMIN})
 
@@ -233,7 +232,7 @@ class Program:
 
     @cached_property
     def constant_trees(self) -> list[Tree]:
-        return [tensor_tree(c) for c in self.constants]
+        return forest(self.constants)
 
     @cached_property
     def constants_tree(self) -> ListTree:

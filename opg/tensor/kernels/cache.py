@@ -28,7 +28,7 @@ def folder() -> Path:
         )
     digest = hashlib.sha256(numba.__version__.encode())
     here = Path(__file__).parent
-    for source in sorted([*here.glob("*.py"), here.parent / "functions.py", here.parent / "program.py"]):
+    for source in sorted([*here.glob("*.py"), here.parent / "functions.py"]):
         digest.update(source.read_bytes())
     return Path(named) / "opg" / f"kernels-{digest.hexdigest()[:16]}"
 

@@ -11,7 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from opg.tensor.functions import Fn, arity
+from opg.tensor.functions import ARGMAX, ARGMIN, IARGMAX, Fn, arity
 from opg.tensor.kernels.lanes import (
     LANES,
     LONG,
@@ -30,7 +30,6 @@ from opg.tensor.kernels.lanes import (
     transpose,
 )
 from opg.tensor.kernels.sequences import TABLE, ordered
-from opg.tensor.program import ARGMAX, ARGMIN, IARGMAX
 
 Builder, Value = ir.IRBuilder, ir.Value
 

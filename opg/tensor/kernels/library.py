@@ -13,7 +13,7 @@ from collections.abc import Callable
 from numba import cfunc, njit, types
 from numba.core.registry import cpu_target
 
-from opg.tensor.functions import Fn, arity
+from opg.tensor.functions import ARGMAX, Fn, arity
 from opg.tensor.kernels import cache
 from opg.tensor.kernels.emit import (
     argument_row,
@@ -38,7 +38,7 @@ from opg.tensor.kernels.emit import (
     transpose_block,
     word_at,
 )
-from opg.tensor.program import ARGMAX
+from opg.tensor.kernels.keccak import tree_kernel
 
 ROW = 1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
 
@@ -530,6 +530,7 @@ _KERNELS: dict[str, Callable[[int], Callable]] = {
     "contract rows": _contract_rows,
     "multiply": _multiply,
     "sequence": _sequence,
+    "tree": tree_kernel,
 }
 
 
