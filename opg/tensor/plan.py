@@ -472,7 +472,13 @@ class Plan:
         self._unguard(m, 0)
         self._unguard(m, 1)
         a, b, _ = m.reads
-        if a.buffer and b.buffer and a.safe(m.axes) and b.safe(m.axes) and m.dims:
+        if not m.dims:  # one output: as a single column, of the constant if there is one
+            column = a if a.buffer is not None and a.buffer.array is not None else b
+            m.dims = [1]
+            for read in m.reads:
+                read.coefs = [int(read is column), *read.coefs]
+                read.guards = [replace(g, coefs=(0, *g.coefs)) for g in read.guards]
+        if a.buffer and b.buffer and a.safe(m.axes) and b.safe(m.axes):
             last = len(m.dims) - 1
             if a.coefs[last] and not b.coefs[last]:
                 m.reads[0], m.reads[1] = b, a
