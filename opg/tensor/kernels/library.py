@@ -191,6 +191,11 @@ def kernel(name: str, fn: int = 0) -> int:
     return _made[key].address
 
 
+def assembly(name: str, code: int = 0) -> str:
+    """The machine code of a kernel, compiled anew, as text."""
+    return cfunc(SIGNATURE, error_model="numpy")(_KERNELS[name](int(code)))._library.get_asm_str()
+
+
 def _map(fn: int) -> Callable:
     operands = arity(fn)
 
