@@ -7,9 +7,9 @@ take every access map there is; so a plan never refuses a program.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from math import prod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import lcm, prod
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
 TILE = 16_384  # words of work that make a tile worth its ticket
+FUSED = ("map", "reduce rows")  # kernels whose steps may be fused
+FUSED_WORDS = 4096  # of a tile of a fused step
+SLOTS = library.PANEL_WORDS  # words of scratch memory for what is between fused steps
 SLACK = 64  # words behind the memory that vectors may read
 
 
@@ -106,7 +109,67 @@ class Step:
     tiles: int
     grain: int
     reads: list[Buffer]
-    writes: Buffer
+    writes: list[Buffer]
+    work: RowWork | None = None
+    parts: list[Step] = field(default_factory=list)  # of a fused step
+
+
+@dataclass
+class RowWork:
+    """What a row kernel walks; its parameters follow when its tiles are known.
+
+    Attributes:
+        cost: work for each word.
+        inner: whether the last axis is the row; else a row is one word.
+    """
+
+    m: Matched
+    cost: int
+    inner: bool
+
+    @property
+    def length(self) -> int:
+        """Words of a row."""
+        return self.m.dims[-1] if self.inner and self.m.dims else 1
+
+    @property
+    def span(self) -> int:
+        """How many words of an operand that is read in order belong to the result."""
+        return self.m.words * self.m.steps
+
+    def in_order(self, read: Read) -> bool:
+        """Whether an operand is read at the output's (and reduction's) flat index, or that divided by a number."""
+        if read.guards or read.base or self.span % read.buffer.words:
+            return False
+        each, stride = self.span // read.buffer.words, self.span
+        for coef, dim in zip(read.coefs, self.m.axes, strict=True):
+            whole, stride = stride, stride // dim
+            if coef != (stride // each if stride % each == 0 else 0) or (stride % each and whole > each):
+                return False
+        return True
+
+
+def _unit(group: Sequence[Step]) -> int | None:
+    """The words of a tile: a multiple of every member's rows, near the size that the cache likes; None: there is none."""
+    whole = max(s.work.span for s in group)
+    unit, folds = 1, False
+    for step in group:
+        work = step.work
+        flat = len(work.m.dims) <= 1 and work.inner
+        ratio = whole // work.m.words
+        unit = lcm(unit, ratio if flat else ratio * work.length)
+        folds = folds or step.kernel == "reduce rows"
+    if folds:
+        unit = lcm(unit, 16 * min(whole // s.work.m.words for s in group if s.kernel == "reduce rows"))
+    return unit * max(1, FUSED_WORDS // unit) if unit <= 4 * FUSED_WORDS else None
+
+
+@dataclass
+class Tiles:
+    """How a row kernel's work is cut: rows and words of a row in a tile."""
+
+    rows: int
+    words: int
 
 
 @dataclass
@@ -187,6 +250,8 @@ class Plan:
             self.values.append(out)
         self.results = self.values[program.first_op_value :]
         self.outputs = [self.results[o] for o in program.outputs]
+        if not keep:
+            self._fuse()
         self._lay_out()
         self._link()
 
@@ -203,9 +268,10 @@ class Plan:
         for number, step in enumerate(self.steps):
             for buffer in step.reads:
                 buffer.last = number
-            if step.writes.first < 0:
-                step.writes.first = number
-            step.writes.last = max(step.writes.last, number)
+            for buffer in step.writes:
+                if buffer.first < 0:
+                    buffer.first = number
+                buffer.last = max(buffer.last, number)
         forever = len(self.steps)
         for buffer in [*self.outputs, *(self.results if self.keep else ())]:
             buffer.last = forever
@@ -234,29 +300,36 @@ class Plan:
         """Lays the parameters of all steps and the schedule into one table; notes which of its numbers are addresses."""
         inside: list[int] = []
         memory: list[int] = []
-        entries: list[tuple[int, int, int, int]] = []
-        for step in self.steps:
-            start = self._used
-            numbers = np.zeros(len(step.parameters), dtype=np.int64)
-            for i, p in enumerate(step.parameters):
-                if isinstance(p, Table):
-                    numbers[i] = 8 * p.offset
-                    inside.append(start + i)
-                elif isinstance(p, Place) and p.buffer.array is not None:
-                    numbers[i] = p.buffer.array.ctypes.data + p.bytes
-                elif isinstance(p, Place):
-                    numbers[i] = 4 * p.buffer.offset + p.bytes
-                    memory.append(start + i)
-                else:
-                    numbers[i] = p
-            self._longs.append(numbers)
-            self._used += numbers.size
-            entries.append((library.kernel(step.kernel, step.code), 8 * start, step.tiles, step.grain))
+        entries = [self._entry(step, inside, memory) for step in self.steps]
         self.entries, self.tickets = self._schedule(entries, inside)
         self.singly = self._lay([(*entry, 0) for entry in entries], inside)
         self.longs = np.concatenate(self._longs)
         self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
         self._longs, self._known = [], {}
+
+    def _entry(self, step: Step, inside: list[int], memory: list[int]) -> tuple[int, int, int, int]:
+        """Lays out a step's parameters; gives (kernel, offset, tiles, grain)."""
+        if step.parts:
+            rows = [(*self._entry(part, inside, memory), 0) for part in step.parts]
+            step.parameters = [Table(self._lay(rows, inside)), len(rows)]
+        elif step.work and not step.parameters:
+            self._set_rows(step, self._tiles(step.work), {})
+        start = self._used
+        numbers = np.zeros(len(step.parameters), dtype=np.int64)
+        for i, p in enumerate(step.parameters):
+            if isinstance(p, Table):
+                numbers[i] = 8 * p.offset
+                inside.append(start + i)
+            elif isinstance(p, Place) and p.buffer.array is not None:
+                numbers[i] = p.buffer.array.ctypes.data + p.bytes
+            elif isinstance(p, Place):
+                numbers[i] = 4 * p.buffer.offset + p.bytes
+                memory.append(start + i)
+            else:
+                numbers[i] = p
+        self._longs.append(numbers)
+        self._used += numbers.size
+        return library.kernel(step.kernel, step.code), 8 * start, step.tiles, step.grain
 
     def _lay(self, rows: list[tuple[int, int, int, int, int]], inside: list[int]) -> int:
         start = self._used
@@ -343,17 +416,30 @@ class Plan:
     # ---- rows: kernels that walk the output by its last axis
 
     def _rows(self, m: Matched, kernel: str, code: int, cost: int = 1, inner: bool = True) -> None:
-        """A step of a row kernel. `cost`: work per word; `inner`: whether the last axis is the row, else a row is one word."""
-        r = len(m.dims)
-        cut = r - 1 if inner and r else r
-        outer, length = m.dims[:cut], prod(m.dims[cut:])
-        rows = prod(outer)
-        words = max(LINE, TILE // cost)
+        """A step of a row kernel."""
+        self._emit(m, kernel, code, [], 0, 0)
+        self.steps[-1].work = RowWork(m, cost, inner)
+
+    @staticmethod
+    def _tiles(work: RowWork) -> Tiles:
+        length = work.length
+        words = max(LINE, TILE // work.cost)
         tile_words = min(length, -(-words // LINE) * LINE)
-        tile_rows = max(1, min(rows, words // max(1, tile_words)))
-        if not inner:
-            tile_rows = -(-tile_rows // 16) * 16
-        across = -(-length // tile_words)
+        tile_rows = max(1, min(work.m.words // length, words // tile_words))
+        return Tiles(tile_rows if work.inner else -(-tile_rows // 16) * 16, tile_words)
+
+    def _set_rows(self, step: Step, tiles: Tiles, local: Mapping[int, tuple[int, int]]) -> None:
+        """Makes the parameters of a row kernel.
+
+        Args:
+            tiles: how it is cut.
+            local: for buffers that live in scratch memory, by id: the offset there and the bytes of a tile.
+        """
+        work = step.work
+        m, r, length = work.m, len(work.m.dims), work.length
+        cut = r - 1 if work.inner and r else r
+        outer, rows = m.dims[:cut], m.words // length
+        across = -(-length // tiles.words)
         forms: list[tuple[int, int, list[int]]] = []
         operands: list[Long] = []
         for read in m.reads:
@@ -361,25 +447,112 @@ class Plan:
                 word = read.fill & 0xFFFFFFFF
                 table = self.table(np.full(8, word | word << 32, dtype=np.uint64).view(np.int64))
                 operands += [table, read.fill, 0, 0, 0]
-            else:
-                own = read.forms()
-                operands += [Place(read.buffer), read.fill, len(forms), len(own), int(read.safe(m.axes))]
-                forms += own
+                continue
+            own = read.forms()
+            where: list[Long] = [Place(read.buffer), read.fill, len(forms), len(own), int(read.safe(m.axes))]
+            if id(read.buffer) in local:
+                offset, size = local[id(read.buffer)]
+                where[0], where[4] = -1 - offset, size
+            operands += where
+            forms += own
         operands += [0] * (15 - len(operands))
-        steps = np.stack([offsets_of(c[r:], m.reduced) for _, _, c in forms], axis=1) if m.reduced and forms else None
-        head: list[Long] = [Place(m.out), length, rows, tile_rows, tile_words, across, len(outer), len(forms), m.steps]
-        head += [self.table(steps) if steps is not None else self.table([0] * max(1, len(forms)))]
-        head += [m.stride, m.count if m.kind == Kind.PICK else len(m.reads)]
+        table = self.table([0] * max(1, len(forms)))
+        if m.reduced and forms:
+            table = self.table(np.stack([offsets_of(c[r:], m.reduced) for _, _, c in forms], axis=1))
+        out: Long = Place(m.out)
+        own_bytes = 0
+        if id(m.out) in local:
+            offset, own_bytes = local[id(m.out)]
+            out = -1 - offset
+        count = m.count if m.kind == Kind.PICK else len(m.reads)
+        head = [out, length, rows, tiles.rows, tiles.words, across, len(outer), len(forms), m.steps, table, m.stride, count, own_bytes]  # fmt: skip
         for limit, base, coefs in forms:
-            head_form = [limit, base, coefs[cut] if cut < r else 0, *coefs[:cut]]
-            operands += head_form
-        tiles = -(-rows // tile_rows) * across
-        grain = max(1, TILE // max(1, tile_rows * tile_words * cost))
-        self._emit(m, kernel, code, [*head, *operands, *outer], tiles, grain)
+            operands += [limit, base, coefs[cut] if cut < r else 0, *coefs[:cut]]
+        step.parameters = [*head, *operands, *outer]
+        step.tiles = -(-rows // tiles.rows) * across
+        step.grain = max(1, TILE // max(1, tiles.rows * tiles.words * work.cost))
 
     def _emit(self, m: Matched, kernel: str, code: int, parameters: list[Long], tiles: int, grain: int, reads: list[Buffer] | None = None) -> None:  # fmt: skip
         found = [r.buffer for r in m.reads if r.buffer is not None] if reads is None else reads
-        self.steps.append(Step(m.index, kernel, code, parameters, tiles, grain, [b for b in found if b.array is None], m.out))  # fmt: skip
+        self.steps.append(Step(m.index, kernel, code, parameters, tiles, grain, [b for b in found if b.array is None], [m.out]))  # fmt: skip
+
+    # ---- fusion: steps that walk the same words go tile by tile, so that what is between them stays in the cache
+
+    def _fuse(self) -> None:
+        """Puts runs of row steps together; not in a plan that keeps all results."""
+        readers: dict[int, list[int]] = {}
+        for number, step in enumerate(self.steps):
+            for buffer in step.reads:
+                readers.setdefault(id(buffer), []).append(number)
+        done: list[Step] = []
+        group: list[Step] = []
+        for step in [*self.steps, None]:
+            if step is not None and self._joins(group, step):
+                group.append(step)
+                continue
+            self._close(group, readers, done)
+            group = [step] if step is not None and step.kernel in FUSED else []
+            if step is not None and not group:
+                done.append(step)
+        self.steps = done
+
+    @staticmethod
+    def _joins(group: list[Step], step: Step) -> bool:
+        if not group or step.kernel not in FUSED:
+            return False
+        whole = max(s.work.span for s in group)
+        span = step.work.span
+        if max(whole, span) % min(whole, span) or max(whole, span) % step.work.m.words:
+            return False
+        if any(max(whole, span) % s.work.m.words for s in group):
+            return False
+        made = {id(s.writes[0]) for s in group}
+        inside = [r for r in step.work.m.reads if r.buffer is not None and id(r.buffer) in made]
+        return all(step.work.in_order(r) for r in inside) and _unit([*group, step]) is not None
+
+    def _close(self, group: list[Step], readers: Mapping[int, list[int]], done: list[Step]) -> None:
+        """Appends a group as one step, or its steps where there is nothing to gain."""
+        if len(group) < 2:
+            done.extend(group)
+            return
+        whole, unit = max(s.work.span for s in group), _unit(group)
+        kept = {id(b) for b in self.outputs}
+        place = {id(s): number for number, s in enumerate(self.steps)}
+        inside = {place[id(s)] for s in group}
+        local: dict[int, tuple[int, int]] = {}
+        slots: list[tuple[int, int, int]] = []  # free from this member on, offset, bytes
+        end = 0
+        for number, step in enumerate(group):
+            buffer = step.writes[0]
+            uses = readers.get(id(buffer), [])
+            if id(buffer) in kept or not uses or not set(uses) <= inside:
+                continue
+            size = 4 * unit * buffer.words // whole
+            room = -(-size // 64) * 64
+            last = max(i for i, s in enumerate(group) if buffer in s.reads)
+            fitting = [s for s in slots if s[0] < number and s[2] == room]
+            if fitting:
+                slots.remove(fitting[0])
+                offset = fitting[0][1]
+            else:
+                offset, end = end, end + room
+            slots.append((last, offset, room))
+            local[id(buffer)] = offset, size
+        if end > 4 * SLOTS or not local:
+            done.extend(group)
+            return
+        for step in group:
+            own = unit * step.work.m.words // whole
+            length = step.work.length
+            tiles = Tiles(1, own) if len(step.work.m.dims) <= 1 and step.work.inner else Tiles(own // length, length)
+            self._set_rows(step, tiles, local)
+        gone = set(local)
+        reads = {id(b): b for s in group for b in s.reads if id(b) not in gone}
+        writes = [s.writes[0] for s in group if id(s.writes[0]) not in gone]
+        reads = [b for key, b in reads.items() if b not in writes]
+        work = unit * sum(s.work.cost * s.work.m.words for s in group) // whole
+        grain = max(1, TILE // max(1, work))
+        done.append(Step(group[-1].op, "fused", 0, [], -(-whole // unit), grain, reads, writes, parts=group))
 
     def _move(self, m: Matched) -> None:
         a, r = m.reads[0], len(m.dims)

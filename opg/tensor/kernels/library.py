@@ -43,17 +43,20 @@ from opg.tensor.kernels.keccak import tree_kernel
 ROW = 1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
 
 # the parameters of a row kernel, in 64-bit numbers
-OUT, LENGTH, ROWS, TILE_ROWS, TILE_WORDS, ROW_TILES, AXES, FORMS, STEPS, TABLE, STRIDE, COUNT = range(12)
-OPERANDS = 12  # three times: SOURCE, FILL, FIRST, GUARDED, SAFE
+OUT, LENGTH, ROWS, TILE_ROWS, TILE_WORDS, ROW_TILES, AXES, FORMS, STEPS, TABLE, STRIDE, COUNT, OUT_BYTES = range(13)
+OPERANDS = 13  # three times these; HOW_MANY: forms, 0 for an immediate; SAFE: whether all reads are in bounds
 SOURCE, FILL, FIRST, HOW_MANY, SAFE = range(5)
-FORM_TABLE = 27  # for each form: LIMIT, BASE, INNER, then a coefficient for each outer axis; then the outer dims
+# a tensor that lives in scratch memory, between fused steps, has -1 - its offset there for an address; OUT_BYTES and SAFE are
+# then the bytes of it in one tile: only those are kept
+FORM_TABLE = 28  # for each form: LIMIT, BASE, INNER, then a coefficient for each outer axis; then the outer dims
 LIMIT, BASE, INNER, COEFS = range(4)
 
 # scratch of a thread, in bytes
 VALUES, DIGITS, MOVED, BUFFERS = 0, 128, 256, 512
 BUFFER = 4 * ROW
 PANEL = BUFFERS + 4 * BUFFER
-SCRATCH = PANEL + 4 * 64 * 4096
+PANEL_WORDS = 64 * 4096
+SCRATCH = PANEL + 4 * PANEL_WORDS
 
 
 @njit(error_model="numpy")
@@ -134,14 +137,27 @@ def _spread(target, source, step, count):
 
 
 @njit(error_model="numpy")
-def _read(p, number, values, t, count, buffer):
+def _here(address, tile, size, scratch):
+    """An address, or that of a tensor of which scratch memory holds one tile."""
+    return address if address >= 0 else scratch + PANEL - 1 - address - tile * size
+
+
+@njit(error_model="numpy")
+def _source(p, number, tile, scratch):
+    """Where an operand's tensor begins."""
+    operand = p + 8 * (OPERANDS + 5 * number)
+    return _here(long_at(operand, SOURCE), tile, long_at(operand, SAFE), scratch)
+
+
+@njit(error_model="numpy")
+def _read(p, number, begin, values, t, count, buffer):
     """The words t … t + count - 1 of an operand's row: an address and an increment. Uses the buffer where it must."""
     operand = p + 8 * (OPERANDS + 5 * number)
     if long_at(operand, HOW_MANY) == 0:
-        return long_at(operand, SOURCE), 0
+        return begin, 0
     first = long_at(operand, FIRST)
     step = long_at(_form(p, first), INNER)
-    source = long_at(operand, SOURCE) + 4 * (long_at(values, first) + t * step)
+    source = begin + 4 * (long_at(values, first) + t * step)
     low, high = 0, count
     if long_at(operand, SAFE) == 0:
         low, high = _bounds(p, operand, values, t, count, 0, False)
@@ -202,16 +218,18 @@ def _map(fn: int) -> Callable:
     def kernel(p, tile, scratch):
         row, rows, begin, words = _tile(p, tile)
         _start(p, row, scratch)
+        out = _here(long_at(p, OUT), tile, long_at(p, OUT_BYTES), scratch)
+        sources = _source(p, 0, tile, scratch), _source(p, 1, tile, scratch), _source(p, 2, tile, scratch)
         for r in range(row, row + rows):
             for t in range(begin, begin + words, ROW):
                 count = min(ROW, begin + words - t)
-                a, ia = _read(p, 0, scratch + VALUES, t, count, scratch + BUFFERS)
+                a, ia = _read(p, 0, sources[0], scratch + VALUES, t, count, scratch + BUFFERS)
                 b, ib, c, ic = a, ia, a, ia
                 if operands > 1:
-                    b, ib = _read(p, 1, scratch + VALUES, t, count, scratch + BUFFERS + BUFFER)
+                    b, ib = _read(p, 1, sources[1], scratch + VALUES, t, count, scratch + BUFFERS + BUFFER)
                 if operands > 2:
-                    c, ic = _read(p, 2, scratch + VALUES, t, count, scratch + BUFFERS + 2 * BUFFER)
-                map_row(fn, long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t), a, ia, b, ib, c, ic, count)
+                    c, ic = _read(p, 2, sources[2], scratch + VALUES, t, count, scratch + BUFFERS + 2 * BUFFER)
+                map_row(fn, out + 4 * (r * long_at(p, LENGTH) + t), a, ia, b, ib, c, ic, count)
             _advance(p, scratch)
 
     return kernel
@@ -281,7 +299,7 @@ def _pick(_: int) -> Callable:
                 same = long_at(index, HOW_MANY) == 0
                 if long_at(index, SAFE) != 0:
                     same = long_at(_form(p, long_at(index, FIRST)), INNER) == 0
-                b, ib = _read(p, 1, values, t, count, scratch + BUFFERS)
+                b, ib = _read(p, 1, long_at(p, OPERANDS + 5 + SOURCE), values, t, count, scratch + BUFFERS)
                 address = long_at(values, first) + t * step
                 if same:
                     shift = stride * min(max(word_at(b, 0), 0), top)
@@ -318,7 +336,7 @@ def _reduce(fn: int) -> Callable:
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, scratch + MOVED, t, count, scratch + BUFFERS)
+                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
                     if is_arg:
                         if k == 0:
                             _spread(best, a, ia, count)
@@ -355,7 +373,8 @@ def _reduce_rows(fn: int) -> Callable:
     def kernel(p, tile, scratch):
         row, rows, _, _ = _tile(p, tile)
         _start(p, row, scratch)
-        steps, source = long_at(p, STEPS), long_at(p + 8 * OPERANDS, SOURCE)
+        steps, source = long_at(p, STEPS), _source(p, 0, tile, scratch)
+        out = _here(long_at(p, OUT), tile, long_at(p, OUT_BYTES), scratch)
         starts = scratch + BUFFERS
         for r in range(row, row + rows, 16):
             count = min(16, row + rows - r)
@@ -363,7 +382,7 @@ def _reduce_rows(fn: int) -> Callable:
                 set_long(starts, i, source + 4 * long_at(scratch + VALUES, 0))
                 if i < count - 1:
                     _advance(p, scratch)
-            fold_rows(fn, long_at(p, OUT) + 4 * r, starts, steps, count, scratch + BUFFERS + BUFFER)
+            fold_rows(fn, out + 4 * r, starts, steps, count, scratch + BUFFERS + BUFFER)
             _advance(p, scratch)
 
     return kernel
@@ -379,12 +398,12 @@ def _contract(fn: int) -> Callable:
             for t in range(begin, begin + words, ROW):
                 count = min(ROW, begin + words - t)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
-                c, ic = _read(p, 2, scratch + VALUES, t, count, scratch + BUFFERS)
+                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, t, count, scratch + BUFFERS)
                 _spread(out, c, ic, count)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, scratch + MOVED, t, count, scratch + BUFFERS)
-                    b, ib = _read(p, 1, scratch + MOVED, t, count, scratch + BUFFERS + BUFFER)
+                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
+                    b, ib = _read(p, 1, long_at(p, OPERANDS + 5 * 1 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS + BUFFER)
                     multiply_add_row(fn, out, a, ia, b, ib, count)
             _advance(p, scratch)
 
@@ -406,7 +425,7 @@ def _contract_rows(code: int) -> Callable:
             for i in range(t, t + count, ROW):
                 words = min(ROW, t + count - i)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + i)
-                c, ic = _read(p, 2, scratch + VALUES, i, words, scratch + BUFFERS)
+                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, i, words, scratch + BUFFERS)
                 a = long_at(p, OPERANDS + SOURCE) + 4 * (long_at(scratch + VALUES, 0) + kind_a * i)
                 b = long_at(p, OPERANDS + 5 + SOURCE) + 4 * (long_at(scratch + VALUES, 1) + kind_b * i)
                 contract_row(fn, kind_a, kind_b, out, c, ic, a, b, table, forms, steps, words)
@@ -511,6 +530,17 @@ SPINS = 2000  # looks at a counter before a thread lets others run
 ENTRY_LONGS = 5
 
 
+def _fused(_: int) -> Callable:
+    """One tile of several entries, one after the other."""
+
+    def kernel(p, tile, scratch):
+        for number in range(long_at(p, 1)):
+            entry = long_at(p, 0) + 8 * ENTRY_LONGS * number
+            call_kernel(long_at(entry, KERNEL), long_at(entry, PARAMETERS), tile, scratch)
+
+    return kernel
+
+
 def _sequence(_: int) -> Callable:
     """Entries one after the other, as one tile."""
 
@@ -535,6 +565,7 @@ _KERNELS: dict[str, Callable[[int], Callable]] = {
     "contract rows": _contract_rows,
     "multiply": _multiply,
     "sequence": _sequence,
+    "fused": _fused,
     "tree": tree_kernel,
 }
 
