@@ -98,12 +98,16 @@ def gather_row(build: Builder, target: Value, source: Value, step: Value, count:
 @emitted(1, 8)
 def map_row(build: Builder, fn: int, target: Value, a: Value, ia: Value, b: Value, ib: Value, c: Value, ic: Value, count: Value) -> None:  # fmt: skip
     """target[i] = fn(a[i], b[i], c[i])."""
-    operands = [(a, ia), (b, ib), (c, ic)][: arity(fn)]
+    operands = [(x, by, build.shl(by, number(4))) for x, by in ((a, ia), (b, ib), (c, ic))][: arity(fn)]
 
-    def body(i: Value, mask: Value) -> None:
-        store(build, TABLE[fn](*(load(build, x, build.mul(i, by), mask) for x, by in operands)), target, i, mask)
+    def body(i: Value, vectors: int, mask: Value | None) -> None:
+        starts = [build.mul(i, by) for _, by, _ in operands]
+        for v in range(vectors):
+            places = [build.add(s, build.mul(o[2], number(v))) for s, o in zip(starts, operands, strict=True)]
+            words = [load(build, o[0], place, mask) for place, o in zip(places, operands, strict=True)]
+            store(build, TABLE[fn](*words), target, build.add(i, number(LANES * v)), mask)
 
-    _blocks(build, count, body)
+    _strips(build, count, 4 if fn in LIGHT else 1, body)
 
 
 def _times_plus(fn: int, acc: Lanes, a: Lanes, b: Lanes) -> Lanes:
@@ -126,6 +130,9 @@ def multiply_add_row(build: Builder, fn: int, acc: Value, a: Value, ia: Value, b
         store(build, _finished(fn, _times_plus(fn, load(build, acc, i, mask), x, y)), acc, i, mask)
 
     _blocks(build, count, body)
+
+
+LIGHT = frozenset({Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE})
 
 
 def _strips(build: Builder, count: Value, vectors: int, body: Callable) -> None:
