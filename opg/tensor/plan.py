@@ -18,6 +18,8 @@ from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
 TILE = 16_384  # words of work that make a tile worth its ticket
+GATHERED = 1 << 18  # words of a MOVE with short rows that is made by a table of addresses
+GATHER_TILE = 2048  # words
 FUSED = ("map", "reduce rows")  # kernels whose steps may be fused
 FUSED_WORDS = 4096  # of a tile of a fused step
 SLOTS = library.PANEL_WORDS  # words of scratch memory for what is between fused steps
@@ -222,6 +224,32 @@ def _without(access: Access, rank: int) -> Access:
 
     guards = tuple(replace(g, coefs=cut(g.coefs)) for g in access.guards)
     return replace(access, coefs=cut(access.coefs), guards=guards)
+
+
+def _merge_borders(m: Matched) -> None:
+    """Joins neighbouring axes where all addresses walk them as one and guards, if at all, count only the outer one.
+
+    With an inner axis of d, 0 ≤ o + x < l for the outer index x says the same as 0 ≤ o·d + j < l·d for the joint index j.
+    """
+    for axis in range(len(m.dims) - 2, -1, -1):
+        dim = m.dims[axis + 1]
+        pair = slice(axis, axis + 2)
+        guards = [g for r in m.reads for g in r.guards]
+        if any(r.coefs[axis] != r.coefs[axis + 1] * dim for r in m.reads if r.buffer is not None):
+            continue
+        if any(g.coefs[axis] != g.coefs[axis + 1] * dim and g.coefs[pair] != (1, 0) for g in guards):
+            continue
+        for read in m.reads:
+            read.coefs = [*read.coefs[:axis], *read.coefs[axis + 1 :]]
+            made = []
+            for g in read.guards:
+                scale = dim if g.coefs[pair] == (1, 0) else 1
+                coefs = [scale * c for c in (*g.coefs[:axis], *g.coefs[axis + 1 :])]
+                if scale > 1:
+                    coefs[axis] = 1
+                made.append(Guard(g.offset * scale, g.limit * scale, tuple(coefs)))
+            read.guards = made
+        m.dims[axis : axis + 2] = [m.dims[axis] * dim]
 
 
 class Plan:
@@ -560,7 +588,19 @@ class Plan:
             side = [x for x in range(r - 1) if a.coefs[x] == 1]
             if side and m.dims[side[-1]] >= 4 and m.dims[-1] >= 4 and a.coefs[-1] > 0:
                 return self._turn(m, side[-1])
+        _merge_borders(m)
+        if len(m.reads) == 1 and m.dims and m.dims[-1] < 16 and 64 <= m.words <= GATHERED and m.reads[0].safe(m.dims):
+            return self._gather(m)
         return self._rows(m, "move", 0)
+
+    def _gather(self, m: Matched) -> None:
+        """Short rows: every word by its address."""
+        a = m.reads[0]
+        places = 4 * offsets_of(a.coefs, m.dims)
+        places = np.concatenate([places, np.repeat(places[-1:], -len(places) % 16)])
+        tiles = -(-m.words // GATHER_TILE)
+        parameters = [Place(m.out), Place(a.buffer, 4 * a.base), self.table(places), m.words, GATHER_TILE]
+        self._emit(m, "gather", 0, parameters, tiles, max(1, TILE // (4 * GATHER_TILE)))
 
     def _turn(self, m: Matched, q: int) -> None:
         a, rest = m.reads[0], [x for x in range(len(m.dims) - 1) if x != q]

@@ -279,6 +279,23 @@ def _turn(_: int) -> Callable:
     return kernel
 
 
+def _gather(_: int) -> Callable:
+    """Words by a table of their offsets in bytes; parameters OUT, source, table, number of words, words of a tile."""
+
+    def kernel(p, tile, scratch):
+        begin = tile * long_at(p, 4)
+        end = min(begin + long_at(p, 4), long_at(p, 3))
+        out, source, table = long_at(p, OUT), long_at(p, 1), long_at(p, 2)
+        for i in range(begin, end - 15, 16):
+            gather_vector(out + 4 * i, source, table + 8 * i)
+        rest = (end - begin) % 16
+        if rest:
+            gather_vector(scratch + BUFFERS, source, table + 8 * (end - rest))
+            copy_row(out + 4 * (end - rest), scratch + BUFFERS, rest)
+
+    return kernel
+
+
 def _pick(_: int) -> Callable:
     def kernel(p, tile, scratch):
         row, rows, begin, words = _tile(p, tile)
@@ -557,6 +574,7 @@ _KERNELS: dict[str, Callable[[int], Callable]] = {
     "map": _map,
     "move": _move,
     "turn": _turn,
+    "gather": _gather,
     "pick": _pick,
     "reduce": _reduce,
     "reduce columns": _reduce_columns,

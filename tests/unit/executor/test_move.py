@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from opg.tensor.plan import Plan
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op
 from tests.unit.executor.ops import check, floats, one
 
@@ -36,6 +37,23 @@ def test_copies(dims):
 def test_borders():
     inside = (Guard(-2, 11, (1, 0)), Guard(-3, 20, (0, 1)))
     check(one(move((15, 26), Access(0, (20, 1), -43, 0x7FC12345, inside)), [220]), [floats(5, 220)], "move")
+
+
+def test_borders_around_channels():
+    # [9, 11, 6] with one row above, two columns left and one right: a row is 14·6 words
+    inside = (Guard(-1, 9, (1, 0, 0)), Guard(-2, 11, (0, 1, 0)))
+    op = move((10, 14, 6), Access(0, (66, 6, 1), -66 - 12, 0x3F800000, inside))
+    program = one(op, [594])
+    check(program, [floats(5, 594)], "move")
+    assert Plan(program).steps[0].work.length == 14 * 6
+
+
+@pytest.mark.parametrize("shape", [(40, 30, 3, 2), (7, 11, 5), (33, 1, 2, 15)])
+def test_short_rows(shape):
+    strides = np.cumprod((1, *shape[:-1])) + 1
+    coefs = tuple(int(x) for x in strides)
+    length = sum(c * (d - 1) for c, d in zip(coefs, shape, strict=True)) + 1
+    check(one(move(shape, Access(0, coefs)), [length]), [floats(6, length)], "gather")
 
 
 def test_the_first_operand_in_bounds_wins():
