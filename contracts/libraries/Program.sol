@@ -2,21 +2,16 @@
 pragma solidity 0.8.37;
 
 import {Functions} from "./Functions.sol";
+import {TensorTree} from "./TensorTree.sol";
 
-/// @notice In bounds only where `0 <= offset + Σ coefs·index < limit`.
-struct Guard {
-    int256 offset;
-    int256 limit;
-    int256[] coefs;
-}
-
-/// @notice How an operand is read: at `base + Σ coefs·index` of the tensor `value`, else `fill`.
+/// @notice How an operand is read: the word at an address of the tensor `value` while all guards hold, else `fill`.
+/// @dev The address and each guard are *forms*: `offset + Σ coefs·index`, in bounds where `0 <= form < limit`. Form 0 is the address,
+/// its limit is the length of the tensor. Forms stay in calldata, where `at` says: see `Program.form`.
 struct Access {
     uint256 value;
     uint256 fill;
-    int256 base;
-    int256[] coefs;
-    Guard[] guards;
+    uint256 forms;
+    uint256 at;
 }
 
 /// @notice One decoded operation. `dims` holds the `r` output axes, then the reduction axes.
@@ -42,6 +37,7 @@ library Program {
     uint256 internal constant PICK = 5;
 
     uint256 internal constant NO_VALUE = 0xffffffff;
+    uint256 internal constant ADD = 0x01;
     uint256 internal constant MUL = 0x03;
     uint256 internal constant IMUL = 0x22;
     uint256 internal constant ARGMAX = 0x50;
@@ -57,6 +53,7 @@ library Program {
     uint256 internal constant MAX_PROOF_BYTES = 98_304;
     uint256 internal constant RUN_BYTES = 1_504;
     uint256 internal constant SINGLE_READ_BYTES = 1_760;
+    uint256 private constant WORD_BYTES = 4;
 
     /// @notice Decodes an op and checks all rules.
     /// @param number The value that the op makes: it may read only values before it.
@@ -91,11 +88,11 @@ library Program {
         for (uint256 i = 0; i < n; ++i) {
             cursor = _parseOperand(data, cursor, axes, number, op.operands[i]);
             if (cursor == 0) return (false, op);
-            guards += op.operands[i].guards.length;
+            guards += op.operands[i].forms - 1;
         }
         if (op.kind == PICK) {
             if (cursor + 2 > length) return (false, op);
-            op.stride = _signed(data, cursor);
+            op.stride = _signed(_at(data, cursor));
             op.count = _word(data, cursor + 1);
             cursor += 2;
             if (op.count == 0) return (false, op);
@@ -113,21 +110,44 @@ library Program {
         if (cursor + 4 + axes > length) return 0;
         access.value = _word(data, cursor);
         access.fill = _word(data, cursor + 1);
-        access.base = _signed(data, cursor + 2);
+        access.at = _at(data, cursor + 2);
         uint256 g = _word(data, cursor + 3);
         if (g > MAX_GUARDS || (access.value >= number && access.value != NO_VALUE)) return 0;
-        access.coefs = _signedMany(data, cursor + 4, axes);
-        cursor += 4 + axes;
-        if (cursor + g * (2 + axes) > length) return 0;
-        access.guards = new Guard[](g);
-        for (uint256 j = 0; j < g; ++j) {
-            Guard memory guard = access.guards[j];
-            guard.offset = _signed(data, cursor);
-            guard.limit = int256(_word(data, cursor + 1));
-            guard.coefs = _signedMany(data, cursor + 2, axes);
-            cursor += 2 + axes;
+        access.forms = 1 + g;
+        cursor += 4 + axes + g * (2 + axes);
+        return cursor > length ? 0 : cursor;
+    }
+
+    /* FORMS */
+
+    /// @notice Where a form lies in calldata: its offset, one word that is the limit of a guard, its coefficients, one for each axis.
+    function form(Access memory access, uint256 number, uint256 axes) internal pure returns (uint256 at) {
+        unchecked {
+            return access.at + number * (2 + axes) * WORD_BYTES;
         }
-        return cursor;
+    }
+
+    /// @notice The value of a form at an index of the output axes, while the reduction axes are at zero.
+    /// @dev Coefficients are int32 and indices below 2^28, so int256 never overflows.
+    function valueAt(uint256 at, uint256[] memory index) internal pure returns (int256 value) {
+        unchecked {
+            value = _signed(at);
+            for (uint256 i = 0; i < index.length; ++i) {
+                value += coef(at, i) * int256(index[i]);
+            }
+        }
+    }
+
+    /// @notice A form's coefficient for one axis.
+    function coef(uint256 at, uint256 axis) internal pure returns (int256) {
+        unchecked {
+            return _signed(at + (2 + axis) * WORD_BYTES);
+        }
+    }
+
+    /// @notice The limit of a guard.
+    function limit(uint256 at) internal pure returns (uint256) {
+        return _load(at + WORD_BYTES);
     }
 
     /// @dev Rule 1: the number of operands and the function that a kind allows.
@@ -152,39 +172,46 @@ library Program {
         for (uint256 i = 0; i < op.operands.length; ++i) {
             if (op.operands[i].value == NO_VALUE) continue;
             bool walks = op.kind == REDUCE || (op.kind == CONTRACT && i < 2);
-            total += walks ? _operandBytes(op, op.operands[i].coefs) : SINGLE_READ_BYTES;
+            total += walks ? _operandBytes(op, op.operands[i].at) : SINGLE_READ_BYTES;
         }
     }
 
-    function _operandBytes(Op memory op, int256[] memory coefs) private pure returns (uint256 best) {
+    function _operandBytes(Op memory op, uint256 at) private pure returns (uint256 best) {
         best = type(uint256).max;
         uint256 span = 1;
         uint256 runs = op.steps;
         // from the innermost axis outwards: the axes behind j form the span, those before it the runs
         for (uint256 j = op.dims.length; ; --j) {
-            uint256 need = runs * (256 * ((span + 62) / 64 + 1) + RUN_BYTES);
+            uint256 need = runs * (TensorTree.CHUNK_BYTES * ((span + 62) / TensorTree.CHUNK_WORDS + 1) + RUN_BYTES);
             if (need < best) best = need;
             if (j == op.r) break;
-            int256 coef = coefs[j - 1];
-            span += uint256(coef < 0 ? -coef : coef) * (op.dims[j - 1] - 1);
+            int256 c = coef(at, j - 1);
+            span += uint256(c < 0 ? -c : c) * (op.dims[j - 1] - 1);
             runs /= op.dims[j - 1];
         }
     }
 
-    function _word(bytes calldata data, uint256 cursor) private pure returns (uint256 word) {
+    /* WORDS */
+
+    function _at(bytes calldata data, uint256 cursor) private pure returns (uint256 at) {
         assembly ("memory-safe") {
-            word := shr(224, calldataload(add(data.offset, mul(cursor, 4))))
+            at := add(data.offset, mul(cursor, 4))
         }
     }
 
-    function _signed(bytes calldata data, uint256 cursor) private pure returns (int256) {
-        return int32(uint32(_word(data, cursor)));
+    function _word(bytes calldata data, uint256 cursor) private pure returns (uint256) {
+        return _load(_at(data, cursor));
     }
 
-    function _signedMany(bytes calldata data, uint256 cursor, uint256 count) private pure returns (int256[] memory many) {
-        many = new int256[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            many[i] = _signed(data, cursor + i);
+    function _load(uint256 at) private pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := shr(224, calldataload(at))
+        }
+    }
+
+    function _signed(uint256 at) private pure returns (int256 value) {
+        assembly ("memory-safe") {
+            value := sar(224, calldataload(at))
         }
     }
 }

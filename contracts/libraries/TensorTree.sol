@@ -9,7 +9,9 @@ library TensorTree {
 
     /// @notice Depth of the tree over `count` leaves.
     function depthOf(uint256 count) internal pure returns (uint256 depth) {
-        while ((uint256(1) << depth) < count) ++depth;
+        unchecked {
+            while ((uint256(1) << depth) < count) ++depth;
+        }
     }
 
     /// @notice Number of 64-word chunks of a tensor.
@@ -34,8 +36,14 @@ library TensorTree {
     /// @notice The root that a leaf and its path (bottom-up) lead to.
     function climb(bytes32 leaf, uint256 index, bytes32[] calldata path) internal pure returns (bytes32 root) {
         root = leaf;
-        for (uint256 i = 0; i < path.length; ++i) {
-            root = (index >> i) & 1 == 0 ? node(root, path[i]) : node(path[i], root);
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, path.length) { i := add(i, 1) } {
+                // the node goes to the left half or the right one, its sibling to the other
+                let side := shl(5, and(shr(i, index), 1))
+                mstore(side, root)
+                mstore(xor(side, 0x20), calldataload(add(path.offset, shl(5, i))))
+                root := keccak256(0x00, 0x40)
+            }
         }
     }
 
@@ -102,6 +110,7 @@ library TensorTree {
     }
 
     /// @dev At each level a sibling joins on the left when the run begins at an odd position, on the right when it ends at an even one.
+    /// Where siblings run out, what is read in their place is of no interest: their count is compared at the end.
     function _climbRun(
         bytes32[] memory layer,
         uint256 width,
@@ -110,23 +119,35 @@ library TensorTree {
         uint256 depth
     ) private pure returns (bytes32) {
         uint256 used;
-        for (; depth > 0; --depth) {
-            uint256 from;
-            uint256 to;
-            if (first & 1 == 1) {
-                if (used == siblings.length) return 0;
-                layer[0] = node(siblings[used++], layer[0]);
-                (from, to) = (1, 1);
+        assembly ("memory-safe") {
+            layer := add(layer, 0x20)
+            for {} depth { depth := sub(depth, 1) } {
+                let from := layer
+                let to := layer
+                let end := add(layer, shl(5, width))
+                if and(first, 1) {
+                    mstore(0x00, calldataload(add(siblings.offset, shl(5, used))))
+                    mstore(0x20, mload(from))
+                    mstore(to, keccak256(0x00, 0x40))
+                    used := add(used, 1)
+                    from := add(from, 0x20)
+                    to := add(to, 0x20)
+                }
+                for { let last := sub(end, 0x20) } lt(from, last) { from := add(from, 0x40) } {
+                    mstore(to, keccak256(from, 0x40))
+                    to := add(to, 0x20)
+                }
+                if lt(from, end) {
+                    mstore(0x00, mload(from))
+                    mstore(0x20, calldataload(add(siblings.offset, shl(5, used))))
+                    mstore(to, keccak256(0x00, 0x40))
+                    used := add(used, 1)
+                    to := add(to, 0x20)
+                }
+                width := shr(5, sub(to, layer))
+                first := shr(1, first)
             }
-            for (; from + 1 < width; from += 2) {
-                layer[to++] = node(layer[from], layer[from + 1]);
-            }
-            if (from < width) {
-                if (used == siblings.length) return 0;
-                layer[to++] = node(layer[from], siblings[used++]);
-            }
-            width = to;
-            first >>= 1;
+            layer := sub(layer, 0x20)
         }
         return used == siblings.length ? layer[0] : bytes32(0);
     }

@@ -12,6 +12,9 @@ from opg.tensor.interpreter import address, read, signed, steps
 from opg.tensor.program import NO_VALUE, Kind, Op, Program
 
 EMPTY = (0, bytes(32), [], [])
+# What the referee takes, in gas with calldata: for a chunk; for a run, whatever its length, and for each level of its tree; and
+# when it reads in another run than before.
+CHUNK_GAS, RUN_GAS, LEVEL_GAS, SWITCH_GAS = 4_500, 2_500, 750, 600
 
 
 def op_proof(program: Program, index: int) -> tuple:
@@ -19,17 +22,17 @@ def op_proof(program: Program, index: int) -> tuple:
     return (program.header, program.encoded[index], program.ops_tree.path(index))
 
 
-def reads(op: Op, values: Sequence[np.ndarray], position: int) -> list[set[int]]:
-    """For each operand the addresses that one element reads in bounds."""
+def reads(op: Op, values: Sequence[np.ndarray], position: int) -> list[list[int]]:
+    """For each operand the addresses that one element reads in bounds, in order."""
     i = [int(x) for x in np.unravel_index(position, op.dims)] if op.dims else []
-    found: list[set[int]] = [set() for _ in op.operands]
+    found: list[list[int]] = [[] for _ in op.operands]
 
     def look(number: int, index: list[int], shift: int = 0) -> int | None:
         access = op.operands[number]
         length = 0 if access.value == NO_VALUE else len(values[access.value])
         at = address(access, index, length, shift)
         if at is not None:
-            found[number].add(at)
+            found[number].append(at)
         return at
 
     if op.kind == Kind.MAP:
@@ -54,15 +57,26 @@ def reads(op: Op, values: Sequence[np.ndarray], position: int) -> list[set[int]]
     return found
 
 
-def runs_of(tree: Tree, addresses: set[int]) -> list[tuple]:
-    """The chunks that hold these addresses, as `Run` structs of neighbouring chunks."""
-    runs: list[list[int]] = []
-    for chunk in sorted({a // CHUNK_WORDS for a in addresses}):
-        if runs and chunk == runs[-1][1] + 1:
-            runs[-1][1] = chunk
-        else:
-            runs.append([chunk, chunk])
-    return [(a, tree.chunks(a, b), tree.range_siblings(a, b)) for a, b in runs]
+def runs_of(tree: Tree, addresses: Sequence[int]) -> list[tuple]:
+    """The chunks that hold these addresses, as `Run` structs in ascending order.
+
+    Chunks between two of them are shown too where that is cheaper than another run: when they are few, or when the reading goes to and
+    fro across them often. That keeps every proof within the bounds of docs/tensor-machine.md.
+    """
+    if not addresses:
+        return []
+    chunks, visits = np.unique(np.asarray(addresses) // CHUNK_WORDS, return_inverse=True)
+    # how often the reading crosses from the chunks up to this one to those behind it
+    leaps = np.zeros(len(chunks) + 1, dtype=np.int64)
+    np.add.at(leaps, np.minimum(visits[1:], visits[:-1]), 1)
+    np.add.at(leaps, np.maximum(visits[1:], visits[:-1]), -1)
+    crossings = np.cumsum(leaps)[: len(chunks) - 1]
+    gaps = np.diff(chunks) - 1
+    apart = gaps * CHUNK_GAS > RUN_GAS + LEVEL_GAS * tree.depth + crossings * SWITCH_GAS
+    ends = np.flatnonzero(apart)
+    firsts, lasts = chunks[[0, *(ends + 1)]], chunks[[*ends, len(chunks) - 1]]
+    spans = zip(firsts.tolist(), lasts.tolist(), strict=True)
+    return [(a, tree.chunks(a, b), tree.range_siblings(a, b)) for a, b in spans]
 
 
 def openings(trace: Trace, op_index: int, position: int, trace_paths: ListTree | None = None) -> list[tuple]:

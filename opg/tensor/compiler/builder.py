@@ -39,6 +39,7 @@ from opg.tensor.program import (
     Kind,
     Op,
     Program,
+    decode,
     well_formed,
 )
 
@@ -170,8 +171,9 @@ class Builder:
         check_size(dims)
         draft = _Draft(int(kind), int(fn), list(dims), list(reduced), list(operands), count, stride)
         draft.merge()
-        if not well_formed(draft.op(), ANY_NUMBER):
-            raise TensorError(f"needs an operation beyond the referee's limits: {draft.op()}")
+        op = draft.op()
+        if not well_formed(op, ANY_NUMBER) or decode(op.encode()) != op:
+            raise TensorError(f"needs an operation beyond the referee's limits: {op}")
         if fold and all(o.ref is None or o.ref[0] == "constant" for o in draft.operands):
             refs = list(dict.fromkeys(o.ref for o in draft.operands if o.ref))
             words = run_op(draft.op({r: i for i, r in enumerate(refs)}), [self.arrays[r[1]] for r in refs])

@@ -21,7 +21,6 @@ from opg.tensor.compiler.values import Value, check_size, constant
 from opg.tensor.errors import CompileError, TensorError
 from opg.tensor.program import Program
 
-OLDEST_OPSET = 7  # before it, broadcasting was an attribute
 DEEPEST = 16  # functions within functions
 
 
@@ -109,8 +108,6 @@ class _Frontend:
     def compile(self) -> tuple[Program, tuple[Spec, ...], tuple[Spec, ...]]:
         graph = self.model.graph
         opsets = _opsets(self.model.opset_import)
-        if opsets.get("", OLDEST_OPSET) < OLDEST_OPSET:
-            raise CompileError(f"opset {opsets['']} is too old; convert the model to opset {OLDEST_OPSET} or later")
         scope = _Scope()
         self._initialise(graph, scope)
         inputs = self._inputs(graph, scope)
@@ -129,7 +126,7 @@ class _Frontend:
     def _output(self, value: Value) -> Value:
         """An output is always a whole result of an op, row-major."""
         if 0 in value.shape:
-            raise TensorError(f"is empty: shape {list(value.shape)}")
+            raise TensorError(f"is empty: it has shape {list(value.shape)}, and a tensor has at least one word")
         if value.dtype not in ("float32", "int32", "int64", "bool", *_NARROW):
             raise TensorError(f"is {value.dtype}, which words cannot hold")
         whole = value.ref is not None and value.ref[0] == "op" and value.is_dense and value.base == 0

@@ -97,6 +97,6 @@ class Context:
     def axis(self, axis: int, rank: int | None = None) -> int:
         """A non-negative axis. Raises TensorError for one that is not there."""
         rank = self.x.rank if rank is None else rank
-        if not -rank <= axis < max(rank, 1):
-            raise TensorError(f"axis {axis} of a tensor of rank {rank}")
-        return axis % rank if rank else 0
+        if not -rank <= axis < rank:
+            raise TensorError(f"names axis {axis} of a tensor of rank {rank}")
+        return axis % rank

@@ -11,7 +11,7 @@ from tests.conftest import DEEP
 from tests.evm import Evm
 from tests.strategies_tensor import random_op
 
-ELEMENTS = 20_000 if DEEP else 1_500
+ELEMENTS = 100_000 if DEEP else 1_500
 PROGRAMS = ELEMENTS // 5
 
 

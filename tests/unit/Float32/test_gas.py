@@ -42,15 +42,5 @@ def test_gas_of_a_function(float32, fn, bound):
         assert gas < bound
 
 
-def test_a_step_of_a_dot_product_costs_less_than_800_gas(float32):
-    a, b = normal(3, 1024), normal(4, 1024)
-    want = np.float32(0)
-    for product in a * b:
-        want = want + product
-    word, gas = float32.dotGas(a.astype(">f4").tobytes(), b.astype(">f4").tobytes())
-    assert word == int(want.view(np.uint32))
-    assert gas < 800 * 1024
-
-
 def test_all_functions_together_leave_room_for_the_referee():
     assert len(artifact("FunctionsHarness")["deployedBytecode"].removeprefix("0x")) // 2 < 9_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 
 from opg.tensor.compiler.ops import Ops
 from opg.tensor.compiler.registry import Context, lower
@@ -11,12 +12,25 @@ from opg.tensor.compiler.values import Value, constant, scalar
 from opg.tensor.errors import TensorError
 from opg.tensor.functions import Fn
 
+
+def pair(context: Context) -> tuple[Value, Value]:
+    """The two operands; before opset 7 an attribute says from which axis on the second one lies along the first."""
+    a, b = context.need(0), context.need(1)
+    axis = context.attr("axis")
+    if context.opset < 7 and context.attr("broadcast", 0) and axis is not None:
+        behind = a.rank - context.axis(axis) - b.rank
+        if behind < 0:
+            raise TensorError(f"lays shape {list(b.shape)} along {list(a.shape)} from axis {axis}")
+        b = context.build.reshape(b, (*b.shape, *[1] * behind))
+    return a, b
+
+
 # ---- arithmetic
 
 
 @lower("Add", "Sub", "Mul", "Div")
 def _arithmetic(context: Context) -> list[Value]:
-    build, a, b = context.build, context.need(0), context.need(1)
+    build, (a, b) = context.build, pair(context)
     if context.name == "Add":
         for product, bias, number in ((a, b, 0), (b, a, 1)):
             if context.single[number] and (fused := build.with_init(product, bias)) is not None:
@@ -56,7 +70,7 @@ def _mod(context: Context) -> list[Value]:
 
 @lower("Pow")
 def _pow(context: Context) -> list[Value]:
-    build, a, b = context.build, context.need(0), context.need(1)
+    build, (a, b) = context.build, pair(context)
     if a.dtype == FLOAT:
         power = b.array.reshape(-1) if b.is_constant and b.words else None
         if power is not None and (power == 2).all() and len(b.shape) <= len(a.shape):
@@ -106,7 +120,7 @@ def _sign(context: Context) -> list[Value]:
 
 @lower("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 def _comparison(context: Context) -> list[Value]:
-    build, a, b = context.build, context.need(0), context.need(1)
+    build, (a, b) = context.build, pair(context)
     if context.name.startswith("Greater"):
         a, b = b, a
     fn = {"Equal": "EQ", "Less": "LT", "Greater": "LT"}.get(context.name, "LE")
@@ -115,9 +129,10 @@ def _comparison(context: Context) -> list[Value]:
 
 @lower("And", "Or", "Xor")
 def _logic(context: Context) -> list[Value]:
-    if context.build.same_type(*context.inputs) != BOOL:
+    a, b = pair(context)
+    if context.build.same_type(a, b) != BOOL:
         raise TensorError(f"takes bool, not {context.x.dtype}")
-    return [context.build.map(Fn[context.name.upper()], BOOL, *context.inputs)]
+    return [context.build.map(Fn[context.name.upper()], BOOL, a, b)]
 
 
 @lower("Not")
@@ -255,15 +270,18 @@ def _selu(context: Context) -> list[Value]:
     if context.name == "Celu":
         alpha = context.attr("alpha", 1.0)
         return [build.add(build.maximum(x, zero), build.fmul(build.expm1(build.fdiv(below, alpha)), alpha))]
-    alpha, gamma = context.attr("alpha", 1.67326319217681884765625), context.attr("gamma", 1.05070102214813232421875)
+    usual = (1.67326319217681884765625, 1.05070102214813232421875) if context.opset >= 6 else (1.6732, 1.0507)
+    alpha, gamma = context.attr("alpha", usual[0]), context.attr("gamma", usual[1])
     curve = build.where(build.less(x, zero), build.fmul(build.expm1(below), alpha), x)
     return [build.fmul(curve, gamma)]
 
 
 @lower("PRelu")
 def _prelu(context: Context) -> list[Value]:
-    build, x = context.build, context.x
-    return [build.where(build.less(x, build.number(0, x)), build.mul(x, context.need(1)), x)]
+    build, x, slope = context.build, context.x, context.need(1)
+    if context.opset < 7 and slope.rank == 1 and slope.words > 1 and x.rank > 1:  # one for each channel
+        slope = build.reshape(slope, (slope.words, *[1] * (x.rank - 2)))
+    return [build.where(build.less(x, build.number(0, x)), build.mul(x, slope), x)]
 
 
 @lower("HardSwish")
@@ -307,7 +325,9 @@ def _cast(context: Context) -> list[Value]:
     if context.name == "CastLike":
         target = context.need(1).dtype
     else:
-        target = element_type(context.attr("to"), "its result", constant=x.is_constant)
+        to = context.attr("to")
+        code = onnx.TensorProto.DataType.Value(context.text("to")) if isinstance(to, bytes) else to
+        target = element_type(code, "its result", constant=x.is_constant)
     return [context.build.cast(x, target)]
 
 
@@ -337,6 +357,8 @@ def _identity(context: Context) -> list[Value]:
 @lower("Dropout")
 def _dropout(context: Context) -> list[Value]:
     training = context.constant(2, "training_mode")
+    if context.opset < 7 and not context.attr("is_test", 0):
+        raise TensorError("drops at random: is_test is not set")
     ratio = context.constant(1, "the ratio")
     drops = context.attr("ratio", 0.5) if ratio is None else float(ratio.reshape(-1)[0])
     if training is not None and training.any() and drops:

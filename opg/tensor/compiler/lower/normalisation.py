@@ -22,7 +22,11 @@ def per_channel(context: Context, value: Value, rank: int) -> Value:
 def _batch(context: Context) -> list[Value]:
     build, x = context.build, context.x
     build.floats(x)
-    if context.attr("training_mode", 0):
+    if context.opset < 7 and not context.attr("is_test", 0):
+        raise TensorError("is in training: is_test is not set")
+    if not context.attr("spatial", 1):
+        raise TensorError("has statistics for each element (spatial=0)")
+    if context.attr("training_mode", 0) == 1:
         return _batch_training(context)
     rank = max(x.rank, 2)
     scale, bias, mean, variance = (per_channel(context, context.need(i), rank) for i in range(1, 5))

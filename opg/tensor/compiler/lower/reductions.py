@@ -25,12 +25,12 @@ def reduced_axes(context: Context) -> list[int]:
     axes = context.attr("axes") if axes is None else axes
     if not axes:
         return [] if context.attr("noop_with_empty_axes", 0) else list(range(context.x.rank))
-    return sorted(context.axis(a) for a in axes)
+    return sorted({context.axis(a) for a in axes})
 
 
 def finish(context: Context, folded: Value, axes: list[int]) -> list[Value]:
     """Drops the folded axes, or keeps them with one element."""
-    if context.attr("keepdims", 1):
+    if context.attr("keepdims", 1) == 1:
         return [context.build.reshape(folded, [1 if a in axes else d for a, d in enumerate(context.x.shape)])]
     return [folded]
 

@@ -172,6 +172,8 @@ def _expand(context: Context) -> list[Value]:
 @lower("Tile")
 def _tile(context: Context) -> list[Value]:
     repeats, x = context.integers(1, "the repeats"), context.x
+    if context.opset < 6:
+        raise TensorError("is of an opset before 6")
     if len(repeats) != x.rank or any(r < 0 for r in repeats):
         raise TensorError(f"repeats shape {list(x.shape)} by {repeats}")
     check_size([d * r for d, r in zip(x.shape, repeats, strict=True)])
@@ -228,7 +230,11 @@ def _concat(context: Context) -> list[Value]:
 @lower("Pad")
 def _pad(context: Context) -> list[Value]:
     build, x, mode = context.build, context.x, context.text("mode", "constant")
-    pads = context.integers(1, "the padding") if context.opset >= 11 else list(context.attr("pads"))
+    pads = (
+        context.integers(1, "the padding")
+        if context.opset >= 11
+        else list(context.attr("pads") or context.attr("paddings"))
+    )
     axes = context.integers(3, "the list of axes") if context.opset >= 18 else None
     axes = list(range(x.rank)) if axes is None else [context.axis(a) for a in axes]
     if len(pads) != 2 * len(axes):
@@ -285,8 +291,8 @@ def _trilu(context: Context) -> list[Value]:
 @lower("DepthToSpace", "SpaceToDepth")
 def _depth(context: Context) -> list[Value]:
     build, x, block = context.build, context.x, context.attr("blocksize")
-    if x.rank != 4:
-        raise TensorError(f"takes four axes, not shape {list(x.shape)}")
+    if x.rank != 4 or not block or block < 1:
+        raise TensorError(f"takes four axes in blocks, not shape {list(x.shape)} by {block}")
     n, c, h, w = x.shape
     if context.name == "SpaceToDepth":
         parts = build.reshape(x, (n, c, h // block, block, w // block, block))
@@ -334,6 +340,8 @@ def _col2im(context: Context) -> list[Value]:
     rank = len(size)
     dilations, strides = context.attr("dilations") or [1] * rank, context.attr("strides") or [1] * rank
     pads = context.attr("pads") or [0] * (2 * rank)
+    if x.rank != 3 or any(b < 1 for b in block) or any(s < 1 for s in (*strides, *dilations)):
+        raise TensorError(f"puts shape {list(x.shape)} together in blocks of {block}")
     n, channels = x.shape[0], x.shape[1] // prod(block)
     counts = [
         (size[a] + pads[a] + pads[a + rank] - dilations[a] * (block[a] - 1) - 1) // strides[a] + 1 for a in range(rank)
