@@ -89,7 +89,9 @@ class Sender:
                 break
             except Web3RPCError as problem:
                 text = str(problem).lower()
-                clash = "nonce too low" in text or "underpriced" in text or "already known" in text
+                clash = any(
+                    words in text for words in ("nonce too low", "underpriced", "already known", "already imported")
+                )
                 if not clash or attempt == NONCE_TRIES - 1:
                     raise _rpc_refusal(label, problem) from None
                 time.sleep(0.2 * (attempt + 1))  # another process sent with this key in between

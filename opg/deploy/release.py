@@ -16,7 +16,8 @@ from opg.chain.deployment import Deployment
 from opg.deploy.history import history
 from opg.deploy.network import Network
 from opg.deploy.plan import GENESIS, Plan, plan_of
-from opg.deploy.rehearsal import Rehearsal, read_code, rehearse
+from opg.deploy.reading import read_code
+from opg.deploy.rehearsal import Rehearsal, rehearse
 from opg.deploy.runner import Cost, Runner
 from opg.deploy.sources import compiler_version, identifier, source_hash, standard_json
 from opg.deploy.verify import Check, verify

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from eth_abi.abi import encode
 from eth_account.signers.local import LocalAccount

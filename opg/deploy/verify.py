@@ -20,7 +20,8 @@ from opg.chain.connection import Chain
 from opg.chain.deploying import BOUNDS, OPG, SUPPLY
 from opg.deploy.history import logs
 from opg.deploy.plan import ANYBODY, GENESIS, ROLES, TIMELOCK_ROLES, Plan, role_id
-from opg.deploy.rehearsal import Rehearsal, read_code, read_view, read_views, rehearse
+from opg.deploy.reading import View, read, read_all_views, read_code, read_many
+from opg.deploy.rehearsal import Rehearsal, rehearse
 
 # views that tell of life, not of how things were set up
 LIVING = frozenset({
@@ -32,9 +33,6 @@ REVOKED = keccak(text="RoleRevoked(bytes32,address,address)")
 TRANSFER = keccak(text="Transfer(address,address,uint256)")
 DOMAIN = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 ZERO_TOPIC = "0x" + "00" * 32
-BOOL = [{"type": "bool", "name": ""}]
-WORD = [{"type": "bytes32", "name": ""}]
-UINT = [{"type": "uint256", "name": ""}]
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,9 @@ class _Verifier:
         checks: list[Check] = []
         for name in self.plan.addresses:
             checks += self.place(name)
+        views = read_all_views(self.chain, self.at)
         for name in self.plan.addresses:
-            checks += self.views(name)
+            checks += self.views(name, views[name])
         checks += self.parameters()
         checks += self.roles({*suspects, self.at[GENESIS]})
         checks += self.supply()
@@ -126,9 +125,8 @@ class _Verifier:
 
     # ------------------------------------------------------------------ what the contracts say
 
-    def views(self, name: str) -> list[Check]:
+    def views(self, name: str, found: Mapping[str, Any]) -> list[Check]:
         checks = []
-        found = read_views(self.chain, name, self.at[name])
         parameters = {bound.getter for bound in BOUNDS.values() if bound.contract == name}
         for view, right in self.rehearsal.views[name].items():
             if view in LIVING or view in parameters:
@@ -140,8 +138,8 @@ class _Verifier:
 
     def parameters(self) -> list[Check]:
         checks = []
-        for parameter, bound in BOUNDS.items():
-            found = read_view(self.chain, self.at[bound.contract], bound.getter, [], [], UINT)
+        values = read_many(self.chain, [View(self.at[bound.contract], bound.getter) for bound in BOUNDS.values()])
+        for (parameter, bound), found in zip(BOUNDS.items(), values, strict=True):
             low, high = bound.limits(self.plan.network.parameters)
             group = "delay" if parameter == "timelock_seconds" else "parameter"
             expected = str(getattr(self.plan.network.parameters, parameter))
@@ -172,7 +170,9 @@ class _Verifier:
         ids = dict.fromkeys([*names, *(role for role, _ in told)])
         people = {who for _, who in told | expected} | {each.lower() for each in suspects}
         people |= {each.lower() for each in self.at.values()}
-        actual = {(role, who) for role in ids for who in sorted(people) if self.has_role(name, role, who)}
+        pairs = [(role, who) for role in ids for who in sorted(people)]
+        held = read_many(self.chain, [self.has_role(name, *pair) for pair in pairs])
+        actual = {pair for pair, holds in zip(pairs, held, strict=True) if holds}
         checks = []
         for role, who in sorted(expected | actual | told):
             label = f"{name}.{names.get(role, '0x' + role.hex())} of {self.person(who)}"
@@ -181,8 +181,10 @@ class _Verifier:
             if here == "held" and (role, who) not in told:
                 here += ", without an event"
             checks.append(Check("role", label, right, here))
-        for role in ids:
-            admin = read_view(self.chain, self.at[name], "getRoleAdmin", ["bytes32"], [role], WORD)
+        admins = read_many(
+            self.chain, [View(self.at[name], "getRoleAdmin", ("bytes32",), (role,), ("bytes32",)) for role in ids]
+        )
+        for role, admin in zip(ids, admins, strict=True):
             label = f"{name}: admin of {names.get(role, '0x' + role.hex())}"
             here = names.get(admin, f"0x{admin.hex()}") if admin is not None else "None"
             checks.append(Check("role", label, "DEFAULT_ADMIN_ROLE", here))
@@ -201,8 +203,8 @@ class _Verifier:
                 held.discard(pair)
         return held
 
-    def has_role(self, name: str, role: bytes, who: str) -> bool:
-        return bool(read_view(self.chain, self.at[name], "hasRole", ["bytes32", "address"], [role, who], BOOL))
+    def has_role(self, name: str, role: bytes, who: str) -> View:
+        return View(self.at[name], "hasRole", ("bytes32", "address"), (role, who), ("bool",))
 
     # ------------------------------------------------------------------ supply, allocations, steps
 
@@ -219,8 +221,8 @@ class _Verifier:
         ]
         minted = sum(wei for _, wei in self.transfers(None, None))
         burned = sum(wei for _, wei in self.transfers(None, ANYBODY, mints=False))
-        total = read_view(self.chain, self.at["OPG"], "totalSupply", [], [], UINT)
-        left = read_view(self.chain, self.at["OPG"], "balanceOf", ["address"], [self.at[GENESIS]], UINT)
+        total = read(self.chain, View(self.at["OPG"], "totalSupply"))
+        left = read(self.chain, View(self.at["OPG"], "balanceOf", ("address",), (self.at[GENESIS],)))
         checks.append(Check("supply", "ever minted", _opg(SUPPLY), _opg(minted)))
         checks.append(Check("supply", "total, less what was burned", _opg(SUPPLY - burned), _opg(total)))
         checks.append(Check("supply", "left with Genesis", _opg(0), _opg(left)))
@@ -239,7 +241,7 @@ class _Verifier:
         ]
 
     def steps(self) -> list[Check]:
-        left = read_view(self.chain, self.at[GENESIS], "next", [], [], WORD)
+        left = read(self.chain, View(self.at[GENESIS], "next", outputs=("bytes32",)))
         commitments = [step.commitment for step in self.plan.steps] + [bytes(32)]
         done = commitments.index(left) if left in commitments else "unknown"
         return [Check("step", "steps that ran", str(len(self.plan.steps)), str(done))]
