@@ -101,7 +101,7 @@ class _Verifier:
         body, metadata = _split(_masked(code, holes))
         right_body, right_metadata = _split(_masked(expected, holes))
         checks.append(Check("code", name, _digest(right_body), _digest(body)))
-        checks.append(Check("code", f"{name} metadata", right_metadata.hex()[:24], metadata.hex()[:24]))
+        checks.append(Check("code", f"{name} metadata", _digest(right_metadata), _digest(metadata)))
         return checks + self.immutables(name, made, code, expected)
 
     def immutables(self, name: str, made: Artifact, code: bytes, expected: bytes) -> list[Check]:
