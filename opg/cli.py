@@ -175,6 +175,14 @@ def compile_(model: Model, bind: Bindings = "") -> None:
     _table(model.name, rows)
 
 
+@app.command("new-key")
+def new_key(keystore: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")]) -> None:
+    """Makes a key in an encrypted keystore."""
+    from opg.chain.accounts import new_keystore
+
+    out.print(f"{new_keystore(keystore)} in {keystore}")
+
+
 @app.command()
 def deploy(
     network: Annotated[str, typer.Argument(help="A name in networks/, or a YAML file.")],

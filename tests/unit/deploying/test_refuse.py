@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
 
 from opg.chain.local import LocalChain, free_port
-from opg.deploy import Runner
+from opg.deploy import Runner, plan_of
 from opg.deploy.proxy import PROXY_CODE, PROXY_SENDER, PROXY_TRANSACTION
 from opg.deploy.runner import L1_FEE_ORACLE
 from opg.errors import DeploymentStuck, Underfunded
@@ -67,7 +68,8 @@ def test_another_chain(cli, monkeypatch):
         refused(cli("deploy", "sea"), "serves chain 5; sea is chain 84532", "SEA_RPC")
 
 
-def test_underfunded_deployer_is_told_how_much_is_missing(connected, sea, monkeypatch):
+def test_underfunded_deployer_is_told_how_much_is_missing(connected, sea, tmp_path, monkeypatch):
+    (tmp_path / "networks" / "sea.yaml").write_text(SEA_YAML + "salt: poor\n")
     account = Account.create()
     monkeypatch.setenv("OPG_PRIVATE_KEY", account.key.hex())
     with sea.restored():
@@ -99,10 +101,6 @@ def test_costs_cover_what_is_used(empty_sea, plan, rehearsal):
 
 def test_data_fee_of_a_rollup_is_counted(sea, deployed_once, plan, rehearsal):
     """PUSH4 fee, MSTORE, RETURN 32 bytes: an oracle that always asks for the same."""
-    from dataclasses import replace
-
-    from opg.deploy import plan_of
-
     other = plan_of(replace(plan.network, salt="rollup"))
     with sea.restored():
         runner = Runner(sea.chain, sea.account(), other, gas=rehearsal.gas)
@@ -139,7 +137,7 @@ def test_chain_that_takes_no_transactions_from_before_eip_155(empty_sea, plan, m
             return make_request
 
     empty_sea.chain.w3.middleware_onion.inject(lambda w3: Strict(), layer=0)
-    with pytest.raises(DeploymentStuck, match="refuses the transaction.*EIP-155") as stuck:
+    with pytest.raises(DeploymentStuck, match=r"refuses the transaction.*EIP-155") as stuck:
         runner.run()
     assert "0x4e59b44847b379578588920cA78FbF26c0B4956C" in stuck.value.advice
 
