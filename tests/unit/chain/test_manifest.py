@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from opg.chain import Chain, Deployment
 from opg.chain import deployment as module
 from opg.chain.deployment import manifest_path
 from opg.errors import NotDeployed
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_manifest_survives_its_file(stage, tmp_path):
@@ -52,3 +56,15 @@ def test_manifest_brings_its_abis_along(stage, monkeypatch):
     deployment = Deployment(stage.chain.id, stage.deployment.addresses, record={"contracts": {"OPG": {"abi": abi}}})
     monkeypatch.setattr(module, "artifact", None)  # nothing is compiled where a package is installed
     assert Chain(stage.local.url, deployment).read("OPG", "symbol") == "OPG"
+
+
+def test_package_is_built_with_the_manifests_of_public_chains(tmp_path):
+    for name in ("pyproject.toml", "setup.py", "README.md", "opg"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    for chain_id in (5, 31337):
+        Deployment(chain_id, {}).save(tmp_path / "deployments" / str(chain_id) / "manifest.json")
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", "out"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    built = {path.parent.name for path in (tmp_path / "out" / "opg" / "deployments").glob("*/manifest.json")}
+    assert built == {"5"}
+    assert (tmp_path / "out" / "opg" / "deploy" / "plan.py").is_file()

@@ -290,3 +290,26 @@ def test_extra_wire_by_the_deployment_itself(deployed):
     wiring = ((wiring[0][0], (extra, *wiring[0][1])), wiring[1])
     found = named(deployed, claim(deployed, Plan(NETWORK, parts_of(NETWORK), wiring)))
     assert ("role", "Staking.SLASHER_ROLE of Guardian") in found
+
+
+def test_command_names_what_differs_and_fails(deployed, cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEA_RPC", deployed.local.url)
+    code, out, _ = cli("verify-deployment", "sea")
+    assert code == 0 and " 0 differences" in out and "Disputes: Disputes.bond" in out
+
+    grant("Staking", "SLASHER_ROLE", lambda d: EVE)(deployed)
+    code, out, _ = cli("verify-deployment", "sea", "--differences")
+    assert code == 1
+    assert f"✗ role Staking.SLASHER_ROLE of {EVE}: expected not held, found held" in out
+    assert "Disputes.bond" not in out
+
+
+def test_command_takes_a_manifest_that_somebody_claims(deployed, cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEA_RPC", deployed.local.url)
+    path = tmp_path / "manifest.json"
+    deployed.deployment.save(path)
+    assert cli("verify-deployment", str(path), "--differences")[0] == 0
+    wrong = deployed.deployment.addresses | {"Channels": deployed.deployment.address("Models")}
+    replace(deployed.deployment, addresses=wrong).save(path)
+    code, out, _ = cli("verify-deployment", str(path), "--differences")
+    assert code == 1 and "✗ address Channels" in out and "✗ code Channels" in out
