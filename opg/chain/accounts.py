@@ -29,15 +29,32 @@ def load_account(keystore: Path | None = None) -> LocalAccount:
         content = json.loads(keystore.read_text())
     except (OSError, ValueError) as problem:
         raise NoKey(f"cannot read the keystore {keystore}: {type(problem).__name__}", HOW) from None
+    try:
+        return Account.from_key(Account.decrypt(content, _password(keystore)))
+    except (ValueError, KeyError, TypeError):
+        raise NoKey(f"the password does not open {keystore}", "check OPG_PASSWORD") from None
+
+
+def new_keystore(path: Path) -> str:
+    """Makes a key, writes it encrypted, and gives its address. Never writes over a file; nobody else may read this one."""
+    account = Account.create()
+    encrypted = json.dumps(Account.encrypt(account.key, _password(path)))
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as problem:
+        raise NoKey(f"cannot write {path}: {problem.strerror}", "name another file") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(encrypted)
+    return account.address
+
+
+def _password(keystore: Path) -> str:
     password = os.environ.get("OPG_PASSWORD")
     if password is None:
         if not sys.stdin.isatty():
             raise NoKey("the keystore has a password", "put it into the environment variable OPG_PASSWORD")
         password = getpass.getpass(f"password of {keystore.name}: ")
-    try:
-        return Account.from_key(Account.decrypt(content, password))
-    except (ValueError, KeyError, TypeError):
-        raise NoKey(f"the password does not open {keystore}", "check OPG_PASSWORD") from None
+    return password
 
 
 def _from_environment() -> LocalAccount:

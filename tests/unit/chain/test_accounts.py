@@ -8,6 +8,7 @@ import pytest
 from eth_account import Account
 
 from opg.chain import load_account
+from opg.chain.accounts import new_keystore
 from opg.errors import NoKey
 
 KEY = "0x" + "5e" * 32
@@ -34,6 +35,17 @@ def test_key_from_the_environment(monkeypatch):
 def test_key_from_a_keystore(keystore, monkeypatch):
     monkeypatch.setenv("OPG_PASSWORD", "secret")
     assert load_account(keystore).address == Account.from_key(KEY).address
+
+
+def test_new_key_opens_with_its_password_and_is_never_written_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPG_PASSWORD", "secret")
+    path = tmp_path / "new.json"
+    made = new_keystore(path)
+    assert load_account(path).address == made
+    assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(NoKey, match="cannot write"):
+        new_keystore(path)
+    assert load_account(path).address == made
 
 
 def test_no_key_says_where_to_put_one():

@@ -1,0 +1,155 @@
+"""Killed at any point and run again, a deployment goes on: it sends nothing twice and ends in the same state."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from opg.chain import Chain
+from opg.chain.local import LocalChain
+from opg.deploy import Runner, verify
+from opg.deploy.proxy import PROXY_SENDER
+from opg.errors import DeploymentStuck
+
+SEND = "eth_sendRawTransaction"
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Killer:
+    """Kills the run around the nth transaction that the node has never seen: before it is sent, or right after."""
+
+    def __init__(self, chain: Chain, nth: int, after: bool, known: set[str] | None = None) -> None:
+        self.left, self.after, self.known = nth, after, set() if known is None else known
+        chain.w3.middleware_onion.inject(lambda w3: self, layer=0)
+
+    def wrap_make_request(self, forward):
+        def make_request(method, params):
+            if method != SEND or params[0] in self.known:
+                return forward(method, params)
+            self.left -= 1
+            if not self.left and not self.after:
+                raise Killed
+            answer = forward(method, params)
+            self.known.add(params[0])
+            if not self.left:
+                raise Killed
+            return answer
+
+        return make_request
+
+
+@contextmanager
+def slow_blocks(local: LocalChain) -> Iterator[None]:
+    """Transactions wait for a block, as they do on a live chain."""
+    local.rpc("evm_setAutomine", False)
+    over = threading.Event()
+
+    def mine() -> None:
+        chain = Chain(local.url)  # a connection of its own
+        while not over.wait(0.15):
+            chain.w3.provider.make_request("evm_mine", [])
+
+    miner = threading.Thread(target=mine)
+    miner.start()
+    try:
+        yield
+    finally:
+        over.set()
+        miner.join()
+
+
+@pytest.mark.parametrize("blocks", ["at once", "later"])
+def test_killed_at_every_transaction_before_and_after_it_is_sent(empty_sea, plan, rehearsal, tmp_path, blocks):
+    account = empty_sea.account()
+    if blocks == "later":
+        with slow_blocks(empty_sea):
+            kills = _deploy_being_killed(empty_sea, account, plan, rehearsal, tmp_path)
+    else:
+        kills = _deploy_being_killed(empty_sea, account, plan, rehearsal, tmp_path)
+    own = 2 + len(plan.steps)  # the proxy's ether and Genesis; the proxy's own transaction has a sender of its own
+    assert kills == 2 * (own + 1)
+    eth = empty_sea.chain.w3.eth
+    assert eth.get_transaction_count(account.address) == own, "something was sent twice"
+    assert eth.get_transaction_count(PROXY_SENDER) == 1
+    assert all(check.ok for check in verify(empty_sea.chain, plan, suspects=[account.address], rehearsal=rehearsal))
+
+
+def _deploy_being_killed(local, account, plan, rehearsal, folder: Path) -> int:
+    """Each run gets one transaction further, or just before the next; gives how many were killed."""
+    known: set[str] = set()
+    for kills in itertools.count():
+        chain = Chain(local.url)
+        Killer(chain, 1, bool(kills % 2), known)
+        try:
+            Runner(chain, account, plan, folder / "journal.jsonl", rehearsal.gas).run()
+        except Killed:
+            continue
+        return kills
+
+
+def test_run_that_begins_where_all_is_done_sends_nothing(deployed):
+    before = deployed.local.chain.w3.eth.get_transaction_count(deployed.deployer.address)
+    again = Runner(deployed.local.chain, deployed.deployer, deployed.plan).run()
+    assert again == deployed.deployment
+    assert deployed.local.chain.w3.eth.get_transaction_count(deployed.deployer.address) == before
+
+
+def test_without_the_journal_the_chain_alone_tells_where_it_stopped(empty_sea, plan, rehearsal, tmp_path):
+    account = empty_sea.account()
+    for number in range(3):
+        chain = Chain(empty_sea.url)
+        Killer(chain, 5, after=True)
+        with pytest.raises(Killed):
+            Runner(chain, account, plan, tmp_path / f"{number}.jsonl", rehearsal.gas).run()
+    Runner(Chain(empty_sea.url), account, plan, gas=rehearsal.gas).run()
+    assert empty_sea.chain.w3.eth.get_transaction_count(account.address) == 2 + len(plan.steps)
+
+
+def test_another_key_can_go_on(empty_sea, plan, rehearsal, tmp_path):
+    first, second = empty_sea.account(), empty_sea.account()
+    chain = Chain(empty_sea.url)
+    Killer(chain, 9, after=True)
+    with pytest.raises(Killed):
+        Runner(chain, first, plan, tmp_path / "journal.jsonl", rehearsal.gas).run()
+    Runner(Chain(empty_sea.url), second, plan, tmp_path / "journal.jsonl", rehearsal.gas).run()
+    checks = verify(empty_sea.chain, plan, suspects=[first.address, second.address], rehearsal=rehearsal)
+    assert all(check.ok for check in checks)
+
+
+def test_journal_of_a_chain_that_is_gone_is_put_aside(empty_sea, plan, rehearsal, tmp_path):
+    account, journal = empty_sea.account(), tmp_path / "journal.jsonl"
+    chain = Chain(empty_sea.url)
+    Killer(chain, 4, after=True)
+    with pytest.raises(Killed):
+        Runner(chain, account, plan, journal, rehearsal.gas).run()
+    with LocalChain(empty_sea.chain.id) as anew:
+        anew.rpc("anvil_setBalance", account.address, hex(10**20))
+        Runner(anew.chain, account, plan, journal, rehearsal.gas).run()
+        assert all(check.ok for check in verify(anew.chain, plan, rehearsal=rehearsal))
+    assert journal.with_suffix(".old").exists()
+
+
+def test_torn_line_at_the_journals_end_is_forgotten(empty_sea, plan, rehearsal, tmp_path):
+    account, journal = empty_sea.account(), tmp_path / "journal.jsonl"
+    chain = Chain(empty_sea.url)
+    Killer(chain, 4, after=False)
+    with pytest.raises(Killed):
+        Runner(chain, account, plan, journal, rehearsal.gas).run()
+    journal.write_text(journal.read_text()[:-100])
+    Runner(Chain(empty_sea.url), account, plan, journal, rehearsal.gas).run()
+    assert empty_sea.chain.w3.eth.get_transaction_count(account.address) == 2 + len(plan.steps)
+
+
+def test_two_runs_at_once_are_refused(empty_sea, plan, rehearsal, tmp_path):
+    account, journal = empty_sea.account(), tmp_path / "journal.jsonl"
+    one, two = (Runner(Chain(empty_sea.url), account, plan, journal, rehearsal.gas) for _ in range(2))
+    with one._journal, pytest.raises(DeploymentStuck, match="another process"):
+        two.run()
