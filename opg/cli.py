@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from opg.errors import BadInput, OPGError
+from opg.governance import cli as governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,9 @@ channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(channel_app, name="channel")
+app.add_typer(governance.app, name="proposal")
+app.command()(governance.delegate)
+app.command()(governance.votes)
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

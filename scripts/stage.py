@@ -51,7 +51,12 @@ class Stage:
         self.log: list[Sent] = []
         self.deployer, self.bank, self.treasury, self.guardian = (self.person(opg=0) for _ in range(4))
         self.network = Network(
-            "stage", self.chain.id, self.guardian.address, {self.bank.address: SUPPLY}, self.treasury.address, parameters
+            "stage",
+            self.chain.id,
+            self.guardian.address,
+            {self.bank.address: SUPPLY},
+            self.treasury.address,
+            parameters,
         )
         self.deployment = deploy(self.chain, self.deployer.account, plan_of(self.network))
 

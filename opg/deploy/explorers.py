@@ -29,9 +29,7 @@ class Outcome:
     message: str
 
 
-def publish(
-    deployment: Deployment, explorers: Mapping[str, str], wait_seconds: float = 3.0
-) -> Iterator[Outcome]:
+def publish(deployment: Deployment, explorers: Mapping[str, str], wait_seconds: float = 3.0) -> Iterator[Outcome]:
     """Submits every contract to each explorer (`etherscan` and `sourcify`, by the URLs of their interfaces).
 
     Never raises for an explorer that is away or refuses: the outcome says so.
@@ -123,5 +121,3 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     if not isinstance(made, dict):
         raise _Refused("it answered with something that is no object")
     return made
-
-

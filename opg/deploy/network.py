@@ -1,14 +1,14 @@
 """A network: one small YAML file that says where, with which parameters, and who gets the supply.
 
-    chain_id: 84532
-    rpc: BASE_SEPOLIA_RPC          # the environment variable that holds the node's URL
-    confirmations: 3
-    salt: 1                        # another one gives another deployment, with other addresses
-    guardian: ${OPG_GUARDIAN}      # from the environment; or an address; or nobody
-    treasury: OPGTimelock          # gets the protocol's part of fees: a contract of the deployment, or an address
-    preset: testnet
-    parameters: {window_seconds: 1 day, burn_bps: 50 %, min_stake: 1000 OPG}
-    allocations: {"${OPG_HOLDER}": 100000000 OPG, OPGTimelock: rest}
+chain_id: 84532
+rpc: BASE_SEPOLIA_RPC          # the environment variable that holds the node's URL
+confirmations: 3
+salt: 1                        # another one gives another deployment, with other addresses
+guardian: ${OPG_GUARDIAN}      # from the environment; or an address; or nobody
+treasury: OPGTimelock          # gets the protocol's part of fees: a contract of the deployment, or an address
+preset: testnet
+parameters: {window_seconds: 1 day, burn_bps: 50 %, min_stake: 1000 OPG}
+allocations: {"${OPG_HOLDER}": 100000000 OPG, OPGTimelock: rest}
 """
 
 from __future__ import annotations
@@ -152,7 +152,9 @@ def _find(name: str) -> Path:
         if (path := folder / f"{name}.yaml").is_file():
             return path
     known = sorted({path.stem for folder in FOLDERS for path in folder.glob("*.yaml")})
-    raise BadNetwork(f"there is no network {name!r}", "there are: " + ", ".join(known) + "; or write networks/NAME.yaml")
+    raise BadNetwork(
+        f"there is no network {name!r}", "there are: " + ", ".join(known) + "; or write networks/NAME.yaml"
+    )
 
 
 def _filled(text: str, path: Path) -> str:
@@ -161,7 +163,9 @@ def _filled(text: str, path: Path) -> str:
             return given
         raise BadNetwork(f"{path} needs the environment variable {found[1]}", "see the remark beside it in that file")
 
-    lines = (line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)\}", value, line) for line in text.split("\n"))
+    lines = (
+        line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)\}", value, line) for line in text.split("\n")
+    )
     return "\n".join(lines)
 
 

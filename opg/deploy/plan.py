@@ -190,9 +190,7 @@ class Plan:
         return 0, code + data, tuple((len(code) + at, number) for at, number in holes)
 
     def _call(self, wire: Wire) -> tuple[int, bytes, tuple[tuple[int, int], ...]]:
-        (entry,) = (
-            e for e in artifact(wire.contract).abi if e["type"] == "function" and e["name"] == wire.function
-        )
+        (entry,) = (e for e in artifact(wire.contract).abi if e["type"] == "function" and e["name"] == wire.function)
         types = [collapse_if_tuple(i) for i in entry["inputs"]]
         selector = keccak(text=f"{wire.function}({','.join(types)})")[:4]
         data, holes = self._with_holes(types, list(wire.arguments))

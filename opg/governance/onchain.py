@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from opg.chain import Chain, Sender
+from opg.chain import Chain, EventReader, Sender
 from opg.errors import BadInput
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting
 from opg.governance.vesting import PROXY, SALT, init_code, wallet_address
 
-SPAN = 10_000  # blocks that one question for events covers; public nodes refuse more
 CHOICES = {"against": 0, "for": 1, "abstain": 2}
 
 
@@ -84,19 +83,15 @@ class Governance:
 
     def all(self) -> Iterator[tuple[int, Proposal, str]]:
         """Number, proposal and proposer of all that was ever proposed, oldest first, whoever made it with whatever tool."""
-        head = self.chain.head()
-        for first in range(self.chain.deployment.block, head + 1, SPAN):
-            last = min(first + SPAN - 1, head)
-            event = self.governor.events.ProposalCreated
-            for log in self.chain.rpc(lambda event=event, a=first, b=last: event.get_logs(from_block=a, to_block=b)):
-                args = log["args"]
-                made = Proposal(
-                    tuple(args["targets"]),
-                    tuple(args["values"]),
-                    tuple(bytes(each) for each in args["calldatas"]),
-                    args["description"],
-                )
-                yield int(args["proposalId"]), made, str(args["proposer"])
+        for event in EventReader(self.chain, [("OPGGovernor", "ProposalCreated")]).read():
+            args = event.args
+            made = Proposal(
+                tuple(args["targets"]),
+                tuple(args["values"]),
+                tuple(bytes(each) for each in args["calldatas"]),
+                args["description"],
+            )
+            yield int(args["proposalId"]), made, str(args["proposer"])
 
     def find(self, number: int) -> Proposal:
         """A proposal by its number, or by its first digits. Raises `BadInput`."""
@@ -145,7 +140,7 @@ class Governance:
         if not self.chain.rpc(lambda: eth.get_code(address)):
             if not self.chain.rpc(lambda: eth.get_code(PROXY)):
                 raise BadInput(f"this chain has no CREATE2 proxy at {PROXY}", "deploy it first: see docs/deploying.md")
-            sender.pay(PROXY, SALT + init_code(terms), "VestingWallet")
+            sender.send_data(PROXY, SALT + init_code(terms), "Stream")
         return address
 
     def vote(self, sender: Sender, proposal: Proposal, choice: str, reason: str = "") -> int:

@@ -96,7 +96,9 @@ def calldata(call: Call, deployment: Deployment) -> bytes:
     try:
         return selector(entry) + encode(types, arguments)
     except (EncodingError, TypeError, ValueError) as problem:
-        raise BadInput(f"{call.contract}.{call.function}({', '.join(types)}): {problem}", "correct the script") from None
+        raise BadInput(
+            f"{call.contract}.{call.function}({', '.join(types)}): {problem}", "correct the script"
+        ) from None
 
 
 def decode_call(deployment: Deployment, target: str, value: int, data: bytes) -> Decoded:

@@ -90,6 +90,8 @@ def _docstring(path: Path, text: str) -> tuple[str, str, list[str]]:
         raise BadInput(f"{path.name} has no docstring", "begin it with the proposal's title")
     numbered = [match for match in map(NUMBERED.match, lines[1:]) if match]
     if [int(match[1]) for match in numbered] != list(range(1, len(numbered) + 1)) or not numbered:
-        raise BadInput(f"{path.name}: the docstring does not number its actions 1, 2, 3 …", "list every action, in order")
+        raise BadInput(
+            f"{path.name}: the docstring does not number its actions 1, 2, 3 …", "list every action, in order"
+        )
     reason = "\n".join(line for line in lines[1:] if not NUMBERED.match(line)).strip()
     return lines[0].rstrip("."), reason, [match[2] for match in numbered]

@@ -17,7 +17,9 @@ SALT = bytes(32)
 def init_code(terms: Vesting) -> bytes:
     """What creates the wallet."""
     if terms.start < 0 or terms.start + terms.seconds >= 1 << 64:
-        raise BadInput("the stream begins or ends beyond 64 bits", "give its start in unix seconds, its length in seconds")
+        raise BadInput(
+            "the stream begins or ends beyond 64 bits", "give its start in unix seconds, its length in seconds"
+        )
     arguments = encode(["address", "uint64", "uint64"], [terms.beneficiary, terms.start, terms.seconds])
     return bytes.fromhex(artifact("Stream").bytecode) + arguments
 
