@@ -52,6 +52,8 @@ app = Commands(
 operator_app = typer.Typer(no_args_is_help=True, help="Stake, keys, offers and income of an operator.")
 model_app = typer.Typer(no_args_is_help=True, help="Models and their versions.")
 channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-chain answers.")
+devnet_app = typer.Typer(no_args_is_help=True, help="A private chain to try everything on.")
+app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(channel_app, name="channel")
@@ -59,7 +61,8 @@ app.add_typer(governance.app, name="proposal")
 app.command()(governance.delegate)
 app.command()(governance.votes)
 
-out = Console(highlight=False, markup=False, soft_wrap=True)
+PIPED = 500  # what another program reads is not folded
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
@@ -275,6 +278,46 @@ def _outcomes(outcomes: Iterable[Outcome]) -> bool:
         fine &= outcome.ok
         out.print(f"{outcome.explorer} {outcome.contract}: {outcome.message}")
     return fine
+
+
+# ---------------------------------------------------------------------- a private chain
+
+DevnetFolder = Annotated[Path, typer.Option("--dir", help="Folder of its keys and manifest.")]
+DEVNET = Path(".opg/devnet")
+
+
+@devnet_app.command("start")
+def devnet_start(
+    folder: DevnetFolder = DEVNET,
+    port: Annotated[int, typer.Option(help="Port of its JSON-RPC.")] = 8545,
+    block_time: Annotated[int, typer.Option(min=0, help="Seconds between blocks; 0: one for each transaction.")] = 0,
+) -> None:
+    """Starts a chain in the background, with all contracts deployed and people who have OPG."""
+    from opg.devnet import PEOPLE, Devnet
+
+    people = Devnet(folder).start(port, block_time or None)
+    rows = [(name, f"{people[name].address}  {opg:,} OPG") for name, opg in PEOPLE.items()]
+    _table(f"devnet at http://127.0.0.1:{port}", rows)
+    out.print(f"now: source {folder / 'env'}; keys are keystores in {folder}; end it with: opg devnet stop")
+
+
+@devnet_app.command("advance")
+def devnet_advance(
+    seconds: Annotated[int, typer.Argument(min=1, help="How many.")], folder: DevnetFolder = DEVNET
+) -> None:
+    """Lets time pass on the chain."""
+    from opg.devnet import Devnet
+
+    out.print(f"it is {moment(Devnet(folder).advance(seconds))} there")
+
+
+@devnet_app.command("stop")
+def devnet_stop(folder: DevnetFolder = DEVNET) -> None:
+    """Ends the chain and forgets its keys."""
+    from opg.devnet import Devnet
+
+    Devnet(folder).stop()
+    out.print("stopped")
 
 
 # ---------------------------------------------------------------------- operators

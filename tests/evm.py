@@ -378,7 +378,10 @@ class AnvilBackend:
         return reply["result"]
 
     def _transact(self, tx: dict) -> dict:
-        tx_hash = self.rpc("eth_sendTransaction", {**tx, "gasPrice": "0x0"})
+        return self.receipt(self.rpc("eth_sendTransaction", {**tx, "gasPrice": "0x0"}))
+
+    def receipt(self, tx_hash: str) -> dict:
+        """Waits until a transaction is in a block: anvil gives its hash before."""
         for _ in range(2000):
             receipt = self.rpc("eth_getTransactionReceipt", tx_hash)
             if receipt:

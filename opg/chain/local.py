@@ -29,8 +29,12 @@ ETHER = 10**18
 class LocalChain:
     """An anvil process. Use it as a context manager; it is stopped on every way out."""
 
-    def __init__(self, chain_id: int = 31337, block_seconds: int | None = None, *options: str) -> None:
-        self.port = free_port()
+    def __init__(
+        self, chain_id: int = 31337, block_seconds: int | None = None, *options: str, port: int | None = None
+    ) -> None:
+        self.port = port or free_port()
+        if port and not is_free(port):  # whoever listens there would be taken for our node
+            raise OPGError(f"port {port} is taken", "choose another one with --port")
         self.url = f"http://127.0.0.1:{self.port}"
         command = [str(anvil_binary()), "--port", str(self.port), "--chain-id", str(chain_id), "--silent"]
         command += ["--mnemonic-random", "--no-cors", *options]
@@ -39,6 +43,7 @@ class LocalChain:
         self.process = subprocess.Popen(  # its own session: Ctrl-C reaches us first, we stop it
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
+        self.detached = False
         atexit.register(self.stop)
         self.chain = self._connect()
 
@@ -46,12 +51,18 @@ class LocalChain:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if not self.detached:
+            self.stop()
 
     def stop(self) -> None:
         """Ends the process; may be called again."""
         stop_process(self.process)
         atexit.unregister(self.stop)
+
+    def detach(self) -> None:
+        """Lets the process live on when this one ends."""
+        atexit.unregister(self.stop)
+        self.detached = True
 
     def account(self, ether: int = 100) -> LocalAccount:
         """A new account with ether for gas. Its key exists nowhere else."""
@@ -113,6 +124,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a TCP port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def stop_process(process: subprocess.Popen[Any]) -> None:

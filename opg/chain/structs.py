@@ -24,7 +24,7 @@ class Struct:
     def of(cls, value: Any) -> Self:
         """From a decoded event argument or call result (names as in Solidity)."""
         if hasattr(value, "items"):
-            value = list(value.values())
+            value = [v for _, v in value.items()]
         return cls(*(_plain(v) for v in value))
 
     def json(self) -> dict[str, Any]:

@@ -39,6 +39,9 @@ def contracts(local: LocalChain) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def undone(local: LocalChain) -> Iterator[None]:
-    """Every test leaves the chain as it was."""
+    """Every test leaves the chain as it was, and Brownie without memories: it waits for ever for a nonce that was undone."""
+    from brownie import history
+
     with local.restored():
         yield
+    history.clear()

@@ -96,5 +96,5 @@ def delegate(evm, account, contract):
             "authorizationList": [authorisation],
         }
     )
-    rpc("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+    evm.backend.receipt(rpc("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex()))
     assert evm.backend.code(account.address)[:3] == bytes.fromhex("ef0100")

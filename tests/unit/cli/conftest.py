@@ -20,7 +20,6 @@ def cli(stage, tmp_path, monkeypatch, capsys) -> Cli:  # noqa: F811
     deployed = tmp_path / "manifest.json"
     stage.chain.deployment.save(deployed)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str, key: LocalAccount | None = None, rpc: str = "", manifest: Path | None = None):
         monkeypatch.setenv("OPG_RPC", rpc or stage.local.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 
@@ -81,11 +82,13 @@ def test_user_asks_pays_and_leaves_and_the_operator_is_paid(cli: Cli, stage, hos
     assert scores.index(max(scores)) == digits.labels[0]
     assert SignedAnswer.load(tmp_path / "kept.json").answer.operator == made.address
 
-    made.node.store.path.rename(tmp_path / "node.sqlite")
+    (tmp_path / "node").mkdir()
+    with sqlite3.connect(made.node.store.path) as kept, sqlite3.connect(tmp_path / "node" / "node.sqlite") as copy:
+        kept.backup(copy)
     key = {"key": made.key}
-    assert "batch 1" in good(cli("operator", "commit", "--operator", made.address, "--data", ".", **key))
-    assert "nothing" in good(cli("operator", "commit", "--operator", made.address, "--data", ".", **key))
-    assert "redeemed: 0.01 OPG" in good(cli("operator", "redeem", "--data", ".", **key))
+    assert "batch 1" in good(cli("operator", "commit", "--operator", made.address, "--data", "node", **key))
+    assert "nothing" in good(cli("operator", "commit", "--operator", made.address, "--data", "node", **key))
+    assert "redeemed: 0.01 OPG" in good(cli("operator", "redeem", "--data", "node", **key))
     assert "collected: 0.0087 OPG" in good(cli("collect", key=made.operator.account))
 
     assert "closing" in good(cli("channel", "close", "--operator", made.address, **me))

@@ -1,0 +1,79 @@
+"""The commands of the README and of the pages for operators, typed as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from opg.chain.local import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 120
+NOT_HERE = ("make demo", "make test")  # these have tests of their own, or are what runs now
+SAYS = {
+    "README.md": ["Disputes", "written: .opg/manifest.json", "stopped"],
+    "docs/governance.md": [
+        "votes: 900,000,000",
+        "written: scripts/proposals/",
+        "✓ every exit still works",
+        "nothing speaks against it",
+        "voting begins",
+        "for: 900,000,000 votes",
+        "active; voting ends",
+        "queued; it can be executed",
+        "executed in 0x",
+        "nothing more can happen",
+        "stopped",
+    ],
+    "docs/operating.md": [
+        "model 1: digits",
+        "is digits.onnx: program root",
+        "active stake: 1,500 OPG",
+        "executed again here: the same words",
+        "batch 1",
+        "redeemed: 0.01 OPG",
+        "collected: 0.001 OPG",
+        "thaw 1 is over at",
+        "the answer is right",
+        "nothing to win",
+        "stopped",
+    ],
+}
+
+
+def commands(page: str) -> str:
+    """All shell blocks of a page, one after another."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.S)
+    return "\n".join(block for block in blocks if not block.startswith(NOT_HERE))
+
+
+def here(tmp_path: Path, script: str) -> str:
+    """The script for ports of our own, in a folder that has the repository's files but nothing it writes."""
+    for entry in ROOT.iterdir():
+        if entry.name not in (".opg", "deployments", "scripts", ".git"):
+            (tmp_path / entry.name).symlink_to(entry)
+    (tmp_path / "scripts" / "proposals").mkdir(parents=True)
+    script = script.replace("opg devnet start", f"opg devnet start --port {free_port()}")
+    script = script.replace("127.0.0.1:8800", f"127.0.0.1:{(port := free_port())}")
+    return "set -euo pipefail\n" + script.replace("--price 0.01 --commit", f"--port {port} --price 0.01 --commit")
+
+
+@pytest.mark.parametrize("page", SAYS)
+def test_commands_do_what_the_page_says(tmp_path, page):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPG_")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        ["bash", "-m", "-c", here(tmp_path, commands(page))],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS,
+    )  # fmt: skip
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    for words in SAYS[page]:
+        assert words in told, told
+    assert "Traceback" not in told
