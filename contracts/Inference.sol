@@ -195,7 +195,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         if (requestState[requestId] != OPEN) revert WrongRequestState(requestId);
         if (block.timestamp > req.deadline) revert DeadlinePassed(req.deadline);
         _checkActsFor(req.operator);
-        if (!staking.isLive(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
+        if (!staking.hasMinStake(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
 
         Answer memory answer = _answerOf(requestId, req, outputs, uint64(block.timestamp));
         answerHash = _hashAnswer(answer);

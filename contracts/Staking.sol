@@ -7,52 +7,40 @@ import {ERC20Burnable} from "@openzeppelin/contracts/token/ERC20/extensions/ERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {Payouts} from "./Payouts.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {DelegatedPool, Delegation, Delegations} from "./libraries/Delegations.sol";
+import {KeyLife, Keys} from "./libraries/Keys.sol";
+import {Operator, Operators} from "./libraries/Operators.sol";
+import {Pool, Pools} from "./libraries/Pools.sol";
 
-/// @title Operators and what they can lose
-/// @dev The books of one operator are two numbers, `active` and `thawing`. A slash takes from both in proportion; the odd wei comes out of
-/// `active`, so that what thaws is never rounded away and the sum that is taken is always exact.
+/// @title Operators, what they and their delegators can lose, and what they earn
+/// @dev The books of one operator are two pools (`Pools`): its own stake and what is delegated to it. Who owns which shares, and which of them thaw, stands apart; a slash
+/// changes neither. The balance is at least
 ///
-/// What thaws is a pool, and a thaw holds shares of it. With T wei and S shares:
+///     Σ pools + credits + income not yet settled + what will burn
 ///
-///     startThaw(a)    s = ⌊a·S/T⌋   (a when S = 0)     T += a   S += s
-///     finishThaw(s)   a = ⌊s·T/S⌋                      T −= a   S −= s
-///     slash(x)                                         T −= x
-///
-/// T ≤ S always holds: all three keep it, with T' = ⌈(S − s)·T/S⌉ ≤ S − s in the second. So s ≥ a > 0, the last share takes all
-/// that is left and no order of exits pays more than another by more than the wei that rounding leaves behind.
-/// S/T grows with every slash. A pool that has become worthless, or nearly so, is closed: its epoch ends, its shares are worth nothing, and what is left
-/// of it (less than S/10¹⁸ wei, all of it the same operator's) is active again. So S ≤ 10¹⁸·T < 2¹⁵⁶, amounts are less than 2⁹⁶, and no product overflows.
+/// and what it has beyond that (gifts, less than a wei for each income) belongs to nobody.
 contract Staking is IStaking, Payouts, AccessControl {
+    using Checkpoints for Checkpoints.Trace208;
+    using Delegations for DelegatedPool;
+    using Keys for mapping(address key => KeyLife);
+    using Operators for Operator;
+    using Pools for Pool;
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
 
     /* TYPES */
 
-    /// @dev Two slots of money. The first is all that locks need, and slashes when nothing thaws.
-    struct Operator {
-        uint96 active;
-        uint96 locked;
-        uint56 epoch; // of the thawing pool
-        bool thaws; // whether the pool has shares
-        uint96 thawing;
-        uint160 thawShares;
-        address key;
-        string endpoint;
-    }
-
-    /// @dev When a key served, both ends inclusive.
-    struct KeyLife {
-        uint64 since;
-        uint64 until;
-    }
-
+    /// @dev Shares of the operator's own pool or of the delegated one.
     struct Thaw {
-        address operator;
-        uint56 epoch;
+        address owner;
         uint40 until;
-        uint160 shares;
+        uint40 epoch;
+        bool own;
+        address operator;
+        uint120 shares;
     }
 
     /// @dev `used` keeps the slot from becoming empty: locking again then costs a sixth.
@@ -68,11 +56,17 @@ contract Staking is IStaking, Payouts, AccessControl {
     /// @notice May lock free stake behind an obligation.
     bytes32 public constant LOCKER_ROLE = keccak256("LOCKER_ROLE");
 
+    /// @notice How long a slashed operator stays in jail at least.
+    uint256 public constant JAIL_SECONDS = 1 days;
+    uint256 public constant MAX_COMMISSION_BPS = 5_000;
+    uint256 public constant MAX_COMMISSION_STEP_BPS = 500;
+    /// @notice To how many operators one account can delegate: the bound of the sum that its votes are.
+    uint256 public constant MAX_OPERATORS = 16;
+
     uint256 private constant MIN_BURN_BPS = 1_000;
     uint256 private constant MAX_BURN_BPS = 9_000;
     uint256 private constant MIN_THAWING_SECONDS = 1 hours;
     uint256 private constant MAX_THAWING_SECONDS = 90 days;
-    uint256 private constant MAX_SHARES_PER_WEI = 1e18;
 
     /* STORAGE */
 
@@ -83,8 +77,14 @@ contract Staking is IStaking, Payouts, AccessControl {
     /// @inheritdoc IStaking
     uint256 public immutable burnBps;
 
+    /// @inheritdoc IStaking
+    /// @dev Burning at once would make every slash pay for the token's history of its supply.
+    uint256 public burnable;
+
     uint256 private _lastThawId;
     mapping(address operator => Operator) private _operators;
+    mapping(address operator => DelegatedPool) private _delegated;
+    mapping(address delegator => address[]) private _operatorsOf;
     mapping(address operator => mapping(address key => KeyLife)) private _keys;
     mapping(address operator => mapping(address module => ModuleLock)) private _locks;
     mapping(uint256 thawId => Thaw) private _thaws;
@@ -113,12 +113,8 @@ contract Staking is IStaking, Payouts, AccessControl {
         address previous = o.key;
 
         if (key != previous) {
-            KeyLife storage life = _keys[msg.sender][key];
-            if (life.since != 0) revert KeyUsed(key);
-            life.since = uint64(block.timestamp);
-            life.until = type(uint64).max;
-            if (previous != address(0)) _keys[msg.sender][previous].until = uint64(block.timestamp);
-            o.key = key;
+            _keys[msg.sender].rotate(key, previous);
+            (o.key, o.registered) = (key, true);
             emit KeyRotated(msg.sender, key, previous, block.timestamp);
         }
         o.endpoint = endpoint;
@@ -128,11 +124,11 @@ contract Staking is IStaking, Payouts, AccessControl {
     /// @inheritdoc IStaking
     function stake(uint256 amount) external {
         if (amount == 0) revert ZeroAmount();
-        Operator storage o = _operators[msg.sender];
-        if (o.key == address(0)) revert NotAnOperator(msg.sender);
+        Operator storage o = _registered(msg.sender);
 
-        o.active += amount.toUint96();
-        emit Staked(msg.sender, amount);
+        (uint256 shares, uint256 odd) = o.join(amount, block.timestamp + thawingSeconds);
+        burnable += odd;
+        emit Staked(msg.sender, amount, shares);
 
         _opg.safeTransferFrom(msg.sender, address(this), amount);
     }
@@ -141,45 +137,126 @@ contract Staking is IStaking, Payouts, AccessControl {
     function startThaw(uint256 amount) external returns (uint256 thawId) {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _operators[msg.sender];
-        uint256 free = _free(o);
+        uint256 free = o.free();
         if (amount > free) revert StakeLocked(free, amount);
 
-        uint256 shares = o.thaws ? amount * o.thawShares / o.thawing : amount;
-        uint256 until = block.timestamp + thawingSeconds;
-        o.active -= amount.toUint96();
-        o.thaws = true;
-        o.thawing += amount.toUint96();
-        o.thawShares += shares.toUint160();
-        thawId = ++_lastThawId;
-        _thaws[thawId] = Thaw(msg.sender, o.epoch, until.toUint40(), shares.toUint160());
-        emit ThawStarted(msg.sender, thawId, amount, shares, until);
+        uint256 shares = o.own.sharesFor(amount, o.activeShares());
+        o.leave(shares);
+        return _startThaw(msg.sender, true, o.own.epoch, amount, shares);
     }
 
     /// @inheritdoc IStaking
     function finishThaw(uint256 thawId) external returns (uint256 amount) {
         Thaw memory t = _thaws[thawId];
-        if (t.operator != msg.sender) revert NoSuchThaw(thawId);
+        if (t.owner != msg.sender) revert NoSuchThaw(thawId);
         if (block.timestamp < t.until) revert ThawingNotOver(t.until);
 
-        Operator storage o = _operators[msg.sender];
-        amount = _worth(t, o);
         delete _thaws[thawId];
-        if (t.epoch == o.epoch) {
-            o.thawing -= amount.toUint96();
-            o.thawShares -= t.shares;
-            o.thaws = o.thawShares != 0;
+        uint256 odd;
+        if (t.epoch == _poolOf(t).epoch) {
+            if (t.own) (amount, odd) = _operators[t.operator].exit(t.operator, t.shares);
+            else (amount, odd) = _delegated[t.operator].exit(t.operator, t.shares);
         }
-        emit Unstaked(msg.sender, thawId, amount);
+        burnable += odd;
+        emit Unstaked(t.operator, msg.sender, thawId, amount);
 
         _opg.safeTransfer(msg.sender, amount);
+    }
+
+    /// @inheritdoc IStaking
+    function setCommission(uint256 bps) external {
+        _checkBounds("commissionBps", bps, 0, MAX_COMMISSION_BPS);
+        Operator storage o = _operators[msg.sender];
+        uint256 present = o.commission();
+        uint256 since = block.timestamp;
+        if (bps > present && _delegated[msg.sender].pool.shares != 0) {
+            if (bps - present > MAX_COMMISSION_STEP_BPS) {
+                revert CommissionStepTooLarge(present, bps, MAX_COMMISSION_STEP_BPS);
+            }
+            since += thawingSeconds;
+        } else {
+            present = bps;
+        }
+        (o.commissionBps, o.nextCommissionBps, o.nextCommissionAt) = (uint16(present), uint16(bps), since.toUint40());
+        emit CommissionSet(msg.sender, bps, since);
+    }
+
+    /// @inheritdoc IStaking
+    function rehabilitate() external {
+        Operator storage o = _operators[msg.sender];
+        uint256 until = o.jailedUntil;
+        if (until == 0) revert NotJailed(msg.sender);
+        if (block.timestamp < until) revert OperatorJailed(msg.sender, until);
+        uint256 active = o.active();
+        if (active < minStake) revert BelowMinStake(active, minStake);
+
+        o.jailedUntil = 0;
+        emit Rehabilitated(msg.sender);
+    }
+
+    /* DELEGATORS */
+
+    /// @inheritdoc IStaking
+    function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external {
+        if (amount == 0) revert ZeroAmount();
+        Operator storage o = _registered(operator);
+        uint256 commission = o.nextCommissionBps; // never less than the present one
+        if (commission > maxCommissionBps) revert CommissionTooHigh(commission, maxCommissionBps);
+
+        settle(operator, msg.sender);
+        DelegatedPool storage p = _delegated[operator];
+        Delegation storage d = p.delegations[msg.sender];
+        uint256 warmAt = block.timestamp + thawingSeconds;
+        (uint256 shares, uint256 odd) = p.join(d, amount, warmAt);
+        if (d.place == 0) d.place = _placeFor(operator);
+        burnable += odd;
+        emit Delegated(operator, msg.sender, amount, shares, warmAt);
+
+        _opg.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IStaking
+    function undelegate(address operator, uint256 amount) external returns (uint256 thawId) {
+        if (amount == 0) revert ZeroAmount();
+        settle(operator, msg.sender);
+        DelegatedPool storage p = _delegated[operator];
+        Delegation storage d = p.delegations[msg.sender];
+        uint256 active = p.activeShares(d);
+        uint256 available = p.pool.worth(active);
+        if (amount > available) revert NotEnoughDelegated(available, amount);
+
+        uint256 shares = p.pool.sharesFor(amount, active);
+        p.leave(d, shares);
+        return _startThaw(operator, false, p.pool.epoch, amount, shares);
+    }
+
+    /// @inheritdoc IStaking
+    function settle(address operator, address delegator) public returns (uint256 income) {
+        DelegatedPool storage p = _delegated[operator];
+        uint256 warmed;
+        (income, warmed) = p.settle(p.delegations[delegator]);
+        if (warmed != 0) emit Warmed(operator, delegator, warmed);
+        _credit(delegator, income);
     }
 
     /* MODULES */
 
     /// @inheritdoc IStaking
+    function reward(address operator, uint256 amount) external {
+        if (amount == 0) return;
+        uint256 delegated = _delegatorsPart(operator, amount);
+        if (delegated != 0) _delegated[operator].distribute(delegated);
+        emit Rewarded(operator, msg.sender, amount - delegated, delegated);
+
+        _credit(operator, amount - delegated);
+        _opg.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IStaking
     function lock(address operator, uint256 amount) external onlyRole(LOCKER_ROLE) {
         Operator storage o = _operators[operator];
-        uint256 free = _free(o);
+        if (o.jailedUntil != 0) revert OperatorJailed(operator, o.jailedUntil);
+        uint256 free = o.free();
         if (amount > free) revert NotEnoughStake(operator, free, amount);
 
         ModuleLock storage l = _locks[operator][msg.sender];
@@ -205,39 +282,42 @@ contract Staking is IStaking, Payouts, AccessControl {
         returns (uint256 slashed, uint256 bounty)
     {
         Operator storage o = _operators[operator];
-        uint256 active = o.active;
-        uint256 thawing = o.thaws ? o.thawing : 0;
-        uint256 total = active + thawing;
-        slashed = Math.min(amount, total);
-        uint256 fromThawing = thawing == 0 ? 0 : slashed * thawing / total;
-        uint256 burned = Math.ceilDiv(slashed * burnBps, BPS);
-        bounty = slashed - burned;
-
-        active -= slashed - fromThawing;
-        if (fromThawing != 0) {
-            thawing -= fromThawing;
-            if (thawing * MAX_SHARES_PER_WEI < o.thawShares) {
-                active += thawing;
-                thawing = 0;
-                o.thawShares = 0;
-                o.thaws = false;
-                o.epoch += 1;
-            }
-            o.thawing = thawing.toUint96();
+        (uint256 fromOwn, uint256 dust) = o.slash(operator, amount);
+        uint256 fromDelegated;
+        if (fromOwn < amount) {
+            uint256 more;
+            (fromDelegated, more) = _delegated[operator].slash(operator, amount - fromOwn);
+            dust += more;
         }
-        o.active = active.toUint96();
-        emit Slashed(operator, msg.sender, beneficiary, slashed - fromThawing, fromThawing, burned, bounty);
+        slashed = fromOwn + fromDelegated;
+        // Delegated stake pays no bounty: else an operator could lie to a friend until the friend had all that others lent.
+        bounty = fromOwn - Math.ceilDiv(fromOwn * burnBps, BPS);
+        uint256 burned = slashed - bounty;
+        burnable += burned + dust;
+        uint256 until = block.timestamp + JAIL_SECONDS;
+        o.jailedUntil = until.toUint32();
+        emit Slashed(operator, msg.sender, beneficiary, fromOwn, fromDelegated, burned, bounty);
+        emit Jailed(operator, until);
 
         _credit(beneficiary, bounty);
-        if (burned != 0) ERC20Burnable(address(_opg)).burn(burned);
     }
 
-    /* VIEWS */
+    /// @inheritdoc IStaking
+    function burnSlashed() external returns (uint256 amount) {
+        amount = burnable;
+        if (amount == 0) revert NothingToBurn();
+
+        burnable = 0;
+        emit SlashedBurned(amount);
+
+        ERC20Burnable(address(_opg)).burn(amount);
+    }
+
+    /* VIEWS: OPERATORS */
 
     /// @inheritdoc IStaking
     function isKeyAt(address operator, address key, uint256 time) external view returns (bool) {
-        KeyLife memory life = _keys[operator][key];
-        return life.since != 0 && life.since <= time && time <= life.until;
+        return _keys[operator].servedAt(key, time);
     }
 
     /// @inheritdoc IStaking
@@ -247,18 +327,28 @@ contract Staking is IStaking, Payouts, AccessControl {
 
     /// @inheritdoc IStaking
     function isLive(address operator) external view returns (bool) {
-        return _operators[operator].active >= minStake;
+        return _operators[operator].jailedUntil == 0 && hasMinStake(operator);
+    }
+
+    /// @inheritdoc IStaking
+    function hasMinStake(address operator) public view returns (bool) {
+        return _operators[operator].active() >= minStake;
+    }
+
+    /// @inheritdoc IStaking
+    function jailedUntil(address operator) external view returns (uint256) {
+        return _operators[operator].jailedUntil;
     }
 
     /// @inheritdoc IStaking
     function stakeOf(address operator) external view returns (uint256 active, uint256 thawing, uint256 locked) {
         Operator storage o = _operators[operator];
-        return (o.active, o.thawing, o.locked);
+        return (o.active(), o.own.worth(o.thawing), o.locked);
     }
 
     /// @inheritdoc IStaking
     function freeStake(address operator) external view returns (uint256) {
-        return _free(_operators[operator]);
+        return _operators[operator].free();
     }
 
     /// @inheritdoc IStaking
@@ -267,9 +357,14 @@ contract Staking is IStaking, Payouts, AccessControl {
     }
 
     /// @inheritdoc IStaking
-    function thaw(uint256 thawId) external view returns (address operator, uint256 amount, uint256 until) {
+    function thaw(uint256 thawId)
+        external
+        view
+        returns (address operator, address owner, uint256 amount, uint256 until)
+    {
         Thaw memory t = _thaws[thawId];
-        return (t.operator, _worth(t, _operators[t.operator]), t.until);
+        Pool memory pool = _poolOf(t);
+        return (t.operator, t.owner, t.epoch == pool.epoch ? pool.worth(t.shares) : 0, t.until);
     }
 
     /// @inheritdoc IStaking
@@ -278,17 +373,123 @@ contract Staking is IStaking, Payouts, AccessControl {
         return (o.key, o.endpoint);
     }
 
-    /* INTERNAL */
-
-    /// @dev A slash may have taken stake that is locked; nothing is free then.
-    function _free(Operator storage o) private view returns (uint256) {
-        return Math.saturatingSub(o.active, o.locked);
+    /// @inheritdoc IStaking
+    function commissionOf(address operator) external view returns (uint256 bps, uint256 nextBps, uint256 since) {
+        Operator storage o = _operators[operator];
+        return (o.commission(), o.nextCommissionBps, o.nextCommissionAt);
     }
 
-    function _worth(Thaw memory t, Operator storage o) private view returns (uint256) {
-        if (t.shares == 0 || t.epoch != o.epoch) return 0;
-        return uint256(t.shares) * o.thawing / o.thawShares;
+    /* VIEWS: DELEGATORS */
+
+    /// @inheritdoc IStaking
+    function delegatedTo(address operator) external view returns (uint256 active, uint256 thawing, uint256 earning) {
+        DelegatedPool storage p = _delegated[operator];
+        Pool memory pool = p.pool;
+        return (pool.worth(pool.shares - p.thawing), pool.worth(p.thawing), pool.worth(p.earning));
     }
+
+    /// @inheritdoc IStaking
+    function delegationOf(address operator, address delegator)
+        external
+        view
+        returns (uint256 active, uint256 earning, uint256 warmAt, uint256 income)
+    {
+        DelegatedPool storage p = _delegated[operator];
+        Delegation storage d = p.delegations[delegator];
+        bool alive = d.epoch == p.pool.epoch;
+        return (p.pool.worth(p.activeShares(d)), alive ? p.pool.worth(d.earning) : 0, d.warmAt, p.incomeOf(d));
+    }
+
+    /// @inheritdoc IStaking
+    function operatorsOf(address delegator) external view returns (address[] memory) {
+        return _operatorsOf[delegator];
+    }
+
+    /* VIEWS: VOTES */
+
+    /// @inheritdoc IStaking
+    function getVotes(address account) external view returns (uint256) {
+        return _votesAt(account, clock());
+    }
+
+    /// @inheritdoc IStaking
+    function getPastVotes(address account, uint256 timepoint) external view returns (uint256) {
+        if (timepoint >= clock()) revert ERC5805FutureLookup(timepoint, clock());
+        return _votesAt(account, uint48(timepoint));
+    }
+
+    function clock() public view returns (uint48) {
+        return uint48(block.timestamp);
+    }
+
+    // solhint-disable-next-line func-name-mixedcase
+    function CLOCK_MODE() external pure returns (string memory) {
+        return "mode=timestamp";
+    }
+
+    /* INTERNAL: BOOKS */
+
+    function _registered(address operator) private view returns (Operator storage o) {
+        o = _operators[operator];
+        if (!o.registered) revert NotAnOperator(operator);
+    }
+
+    function _poolOf(Thaw memory t) private view returns (Pool memory) {
+        return t.own ? _operators[t.operator].own : _delegated[t.operator].pool;
+    }
+
+    function _delegatorsPart(address operator, uint256 income) private view returns (uint256) {
+        DelegatedPool storage p = _delegated[operator];
+        uint256 earning = p.earning;
+        if (earning == 0) return 0;
+        uint256 theirs = p.pool.worth(earning);
+        if (theirs == 0) return 0;
+        Operator storage o = _operators[operator];
+        return Math.mulDiv(income, theirs * (BPS - o.commission()), (theirs + o.earning()) * BPS);
+    }
+
+    function _startThaw(address operator, bool own, uint40 epoch, uint256 amount, uint256 shares)
+        private
+        returns (uint256 thawId)
+    {
+        uint256 until = block.timestamp + thawingSeconds;
+        thawId = ++_lastThawId;
+        _thaws[thawId] = Thaw(msg.sender, until.toUint40(), epoch, own, operator, shares.toUint120());
+        emit ThawStarted(operator, msg.sender, thawId, amount, shares, until);
+    }
+
+    /// @dev The operator's next place in the caller's list; of one that the caller has nothing left with, when the list is full.
+    function _placeFor(address operator) private returns (uint8) {
+        address[] storage list = _operatorsOf[msg.sender];
+        if (list.length < MAX_OPERATORS) {
+            list.push(operator);
+            return uint8(list.length);
+        }
+        for (uint256 i = 0; i < MAX_OPERATORS; ++i) {
+            DelegatedPool storage p = _delegated[list[i]];
+            Delegation storage d = p.delegations[msg.sender];
+            if (p.pool.worth(p.activeShares(d)) != 0) continue;
+            d.place = 0;
+            list[i] = operator;
+            return uint8(i + 1);
+        }
+        revert TooManyOperators(MAX_OPERATORS);
+    }
+
+    /* INTERNAL: VOTES */
+
+    /// @dev Past shares at the present price. Prices never rise, so that is what is left of the stake, and all votes of a moment never exceed the stake of that moment.
+    function _votesAt(address account, uint48 time) private view returns (uint256 votes) {
+        Operator storage o = _operators[account];
+        votes = o.own.worthOfStamp(o.votes.upperLookupRecent(time));
+        address[] storage list = _operatorsOf[account];
+        for (uint256 i = 0; i < list.length; ++i) {
+            DelegatedPool storage p = _delegated[list[i]];
+            votes += p.pool.worthOfStamp(p.delegations[account].votes.upperLookupRecent(time));
+        }
+    }
+
+    /* INTERNAL: CHECKS */
 
     function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
         if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);

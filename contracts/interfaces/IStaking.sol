@@ -1,32 +1,70 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-/// @title Operators and what they can lose
-/// @notice An operator's stake backs every answer that it signs. Stake that thaws stays slashable until it is withdrawn.
-/// @dev Active and thawing stake are slashed alike, so leaving the queue earlier or later gains nothing.
-/// What thaws is one pool for each operator, and a thaw holds shares of it: a slash lowers what a share is worth, and touches no thaw.
+import {IERC6372} from "@openzeppelin/contracts/interfaces/IERC6372.sol";
+
+/// @title Operators, what they and their delegators can lose, and what they earn
+/// @notice An operator's stake backs every answer that it signs. Its own stake is lost first, then what others have delegated to it.
+/// Stake that thaws stays slashable until it is withdrawn.
+/// @dev There are two pools for each operator: its own, and that of its delegators. Active and thawing stake hold shares of the same pool, so leaving earlier or
+/// later gains nothing, and a slash touches nobody's books but the pool's. Income is never added to a pool: it is credited apart.
 /// Nothing here can be paused, and no parameter ever changes.
-interface IStaking {
+interface IStaking is IERC6372 {
+    /* OPERATORS */
+
     /// @notice A new operator, or a new endpoint of a known one.
     event EndpointSet(address indexed operator, string endpoint);
     /// @notice From `since` on, answers of `operator` are signed by `key`; the previous key stays liable for what it signed.
     event KeyRotated(address indexed operator, address indexed key, address indexed previous, uint256 since);
-    event Staked(address indexed operator, uint256 amount);
-    /// @notice `amount` left the active stake and thaws as `shares` of the thawing pool until `until`.
-    event ThawStarted(address indexed operator, uint256 indexed thawId, uint256 amount, uint256 shares, uint256 until);
-    event Unstaked(address indexed operator, uint256 indexed thawId, uint256 amount);
+    /// @notice The operator put in `amount` of its own, for `shares` of its own pool.
+    event Staked(address indexed operator, uint256 amount, uint256 shares);
+    /// @notice `bps` of the delegators' income go to the operator from `since` on.
+    event CommissionSet(address indexed operator, uint256 bps, uint256 since);
+    /// @notice The operator can take on nothing new until it rehabilitates, at `until` at the earliest.
+    event Jailed(address indexed operator, uint256 until);
+    event Rehabilitated(address indexed operator);
+
+    /* DELEGATORS */
+
+    /// @notice `amount` was delegated, for `shares` of the delegated pool; they earn once they are warm, `warmAt` at the earliest.
+    event Delegated(
+        address indexed operator, address indexed delegator, uint256 amount, uint256 shares, uint256 warmAt
+    );
+    /// @notice `shares` of the delegator earn from now on.
+    event Warmed(address indexed operator, address indexed delegator, uint256 shares);
+
+    /* LEAVING */
+
+    /// @notice `amount` of `owner`, who is the operator or one of its delegators, thaws as `shares` until `until`.
+    event ThawStarted(
+        address indexed operator,
+        address indexed owner,
+        uint256 indexed thawId,
+        uint256 amount,
+        uint256 shares,
+        uint256 until
+    );
+    event Unstaked(address indexed operator, address indexed owner, uint256 indexed thawId, uint256 amount);
+
+    /* MODULES */
+
     event Locked(address indexed operator, address indexed module, uint256 amount);
     event Unlocked(address indexed operator, address indexed module, uint256 amount);
-    /// @notice `fromActive + fromThawing` was taken: `burned` is gone, `bounty` was credited to `beneficiary`.
+    /// @notice `fromOwn + fromDelegated` was taken: `burned` of it will burn, `bounty` was credited to `beneficiary`.
     event Slashed(
         address indexed operator,
         address indexed module,
         address indexed beneficiary,
-        uint256 fromActive,
-        uint256 fromThawing,
+        uint256 fromOwn,
+        uint256 fromDelegated,
         uint256 burned,
         uint256 bounty
     );
+    /// @notice One of the operator's two pools ended; `dust` that was left in it will burn. Its shares are worth nothing from now on.
+    event PoolEnded(address indexed operator, bool own, uint256 epoch, uint256 dust);
+    /// @notice Income: `own` was credited to the operator, `delegated` to its delegators.
+    event Rewarded(address indexed operator, address indexed payer, uint256 own, uint256 delegated);
+    event SlashedBurned(uint256 amount);
 
     error ZeroAmount();
     error ZeroKey();
@@ -45,31 +83,86 @@ interface IStaking {
     error NotLocked(address operator, address module, uint256 locked, uint256 wanted);
     /// @notice The parameter lies outside the bounds written in the code.
     error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
+    /// @notice The operator was slashed, and did not rehabilitate yet.
+    error OperatorJailed(address operator, uint256 until);
+    error NotJailed(address operator);
+    /// @notice The operator has less stake of its own than it needs.
+    error BelowMinStake(uint256 active, uint256 minStake);
+    /// @notice The commission is, or will be, more than the delegator accepts.
+    error CommissionTooHigh(uint256 bps, uint256 accepted);
+    /// @notice A commission rises by small steps only.
+    error CommissionStepTooLarge(uint256 from, uint256 to, uint256 maxStep);
+    /// @notice The delegator has less with this operator than it wants to take out.
+    error NotEnoughDelegated(uint256 delegated, uint256 wanted);
+    /// @notice The account delegates to as many operators as it can.
+    error TooManyOperators(uint256 max);
+    /// @notice The pool has lost all but a billionth. It takes nothing more until it has ended.
+    error PoolSpent(uint256 tokens, uint256 shares);
+    error NothingToBurn();
+    /// @notice The past is only known up to the second before this one.
+    error ERC5805FutureLookup(uint256 timepoint, uint48 clock);
+
+    /* OPERATORS */
 
     /// @notice Registers the caller as an operator, or changes its key and endpoint.
     /// @dev Warning: keys are for ever. A retired key is liable for what it could sign while it was in use, and cannot come back.
     /// @param key Signs answers from now on. An EOA, or a contract that implements ERC-1271.
     function register(address key, string calldata endpoint) external;
 
-    /// @notice Adds to the caller's stake. Needs an allowance.
+    /// @notice Adds to the caller's own stake. Needs an allowance. It has a part in the income after `thawingSeconds`.
     function stake(uint256 amount) external;
 
-    /// @notice Begins to take stake out.
+    /// @notice Begins to take own stake out.
     /// @dev Warning: it stays slashable until `finishThaw`, also after it has thawed.
     function startThaw(uint256 amount) external returns (uint256 thawId);
 
-    /// @notice Takes out what has thawed: the shares' worth, less than asked for when it was slashed meanwhile. Sent to the caller.
+    /// @notice Takes out what has thawed, own or delegated: the shares' worth, less than asked for when it was slashed meanwhile. Sent to the caller.
     function finishThaw(uint256 thawId) external returns (uint256 amount);
 
-    /// @notice Sets stake aside behind an obligation. Only modules with `LOCKER_ROLE`.
+    /// @notice How much of the delegators' part of the income the caller keeps. Less takes effect at once, and so does anything while nobody has delegated; more after
+    /// `thawingSeconds`, and by no more than `MAX_COMMISSION_STEP_BPS`. Announcing again replaces what was announced.
+    function setCommission(uint256 bps) external;
+
+    /// @notice Ends the caller's jail, when its time is over and the caller has the minimum stake.
+    function rehabilitate() external;
+
+    /* DELEGATORS */
+
+    /// @notice Lends stake to an operator. Needs an allowance. It is at stake and votes at once; it earns nothing during the first `thawingSeconds`, and then from the
+    /// next `settle` on.
+    /// @dev Warning: delegating again before that starts the time anew for all that does not earn yet.
+    /// Who replaces an operator that it left, having reached the greatest number, forgets the votes that it had by that one.
+    /// @param maxCommissionBps Reverts if the commission is higher, or about to be.
+    function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external;
+
+    /// @notice Begins to take delegated stake out; it earns nothing from now on.
+    /// @dev Warning: it stays slashable until `finishThaw`, also after it has thawed.
+    function undelegate(address operator, uint256 amount) external returns (uint256 thawId);
+
+    /// @notice Credits a delegator's income up to now, and lets stake earn that has become warm. Anyone may call.
+    /// @return income What was credited; the delegator fetches it by `withdrawCredit`.
+    function settle(address operator, address delegator) external returns (uint256 income);
+
+    /* MODULES */
+
+    /// @notice Income of an operator, from the caller, who must have allowed it. The delegators' part is by their warm stake against the operator's, less the commission.
+    /// @dev Costs little while nobody delegates. Never reverts but for want of money.
+    function reward(address operator, uint256 amount) external;
+
+    /// @notice Sets own stake aside behind an obligation. Only modules with `LOCKER_ROLE`. Delegated stake backs answers, but no obligation waits for it.
     function lock(address operator, uint256 amount) external;
 
     /// @notice Frees what was set aside. Only the module that locked it, with or without the role now.
     function unlock(address operator, uint256 amount) external;
 
-    /// @notice Takes stake: clamped to what there is, never reverts for lack of it. At least `burnBps` of it burns, the rest is credited to `beneficiary`.
-    /// Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
+    /// @notice Takes stake, the operator's own first: clamped to what there is, never reverts for lack of it. Of its own at least `burnBps` burns, and the rest is credited to
+    /// `beneficiary`; all of what is taken from delegators burns. The operator goes to jail. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
     function slash(address operator, uint256 amount, address beneficiary) external returns (uint256 slashed, uint256 bounty);
+
+    /// @notice Burns what has to burn. Anyone may call.
+    function burnSlashed() external returns (uint256 amount);
+
+    /* VIEWS */
 
     /// @notice Whether `key` could sign for `operator` at `time`. In the second of a rotation both keys can.
     function isKeyAt(address operator, address key, uint256 time) external view returns (bool);
@@ -77,30 +170,61 @@ interface IStaking {
     /// @notice Whether `account` is the operator or its present serving key.
     function actsFor(address operator, address account) external view returns (bool);
 
-    /// @notice Whether the operator's active stake reaches the minimum.
+    /// @notice Whether the operator may take on something new: it has the minimum stake of its own, and is not in jail.
     function isLive(address operator) external view returns (bool);
 
-    /// @notice Active, thawing and locked stake (locked is a part of active, unless a slash came between).
+    /// @notice Whether the operator's own active stake reaches the minimum. Enough to keep a promise that was made before.
+    function hasMinStake(address operator) external view returns (bool);
+
+    /// @notice Zero, or the time at which a jailed operator may rehabilitate.
+    function jailedUntil(address operator) external view returns (uint256);
+
+    /// @notice The operator's own stake: active, thawing, and locked (a part of the active, unless a slash came between).
     function stakeOf(address operator) external view returns (uint256 active, uint256 thawing, uint256 locked);
 
-    /// @notice Active stake that is not locked.
+    /// @notice What all delegators together have with an operator: active, thawing, and earning (a part of the active).
+    function delegatedTo(address operator) external view returns (uint256 active, uint256 thawing, uint256 earning);
+
+    /// @notice What a delegator has with an operator: active; earning, a part of it; when the rest may earn; and income that `settle` would credit.
+    function delegationOf(address operator, address delegator)
+        external
+        view
+        returns (uint256 active, uint256 earning, uint256 warmAt, uint256 income);
+
+    /// @notice The operators that an account delegates to, or did until it replaces them.
+    function operatorsOf(address delegator) external view returns (address[] memory);
+
+    /// @notice Commission now, and what it will be from `since` on.
+    function commissionOf(address operator) external view returns (uint256 bps, uint256 nextBps, uint256 since);
+
+    /// @notice Own active stake that is not locked.
     function freeStake(address operator) external view returns (uint256);
 
     /// @notice What `module` has locked of the operator's stake.
     function lockedBy(address operator, address module) external view returns (uint256);
 
-    /// @notice Whose thaw it is (zero: finished, or none), what it is worth now, and from when on it can be taken out.
-    function thaw(uint256 thawId) external view returns (address operator, uint256 amount, uint256 until);
+    /// @notice Of which operator and whose a thaw is (zero: finished, or none), what it is worth now, and from when on it can be taken out.
+    function thaw(uint256 thawId) external view returns (address operator, address owner, uint256 amount, uint256 until);
 
     /// @notice The operator's present key and where it serves.
     function operatorInfo(address operator) external view returns (address key, string memory endpoint);
 
-    /// @notice How long stake thaws.
+    /// @notice The active stake of an account, its own and what it delegates. What thaws no longer votes.
+    function getVotes(address account) external view returns (uint256);
+
+    /// @notice What is left today of the stake that was active at the end of the second `timepoint`: never more than it was then, and less after a slash.
+    /// @dev Nothing, once a pool that was slashed has lost its last share.
+    function getPastVotes(address account, uint256 timepoint) external view returns (uint256);
+
+    /// @notice What will burn, in wei. Nobody can be paid from it.
+    function burnable() external view returns (uint256);
+
+    /// @notice How long stake thaws; and how long new stake earns nothing, and a higher commission takes to come.
     function thawingSeconds() external view returns (uint256);
 
-    /// @notice How much of a slash burns, in basis points.
+    /// @notice How much of an operator's own stake burns when it is slashed, in basis points.
     function burnBps() external view returns (uint256);
 
-    /// @notice The stake that makes an operator live.
+    /// @notice The own stake that makes an operator live.
     function minStake() external view returns (uint256);
 }

@@ -1,59 +1,36 @@
-"""Staking against plain books in Python: whatever is staked, thawed, locked, slashed, fetched, in any order
+"""Staking against plain books in Python: whatever is staked, delegated, thawed, locked, slashed, earned and fetched, in any order
 and at any time, every number that the contract shows is the books', and what it owes is what it has."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts
-from tests.market import BURN_BPS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_staking
+from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_staking
+from tests.property.Staking.books import Operator, Thaw
+from tests.views import Views
 
-ADMIN, BOB, CHARLIE, DAVE, ERIN, ALICE = map(account, range(6))
+ADMIN, BOB, CHARLIE, DAVE, ERIN, ALICE, FRANK = map(account, range(7))
 OPERATORS = (BOB, CHARLIE)
+DELEGATORS = (ALICE, FRANK, CHARLIE)
 MODULES = (DAVE, ERIN)
+PEOPLE = (BOB, CHARLIE, ALICE, FRANK, DAVE)
 PURSE = 10_000 * OPG
-DUST_SHARES = 10**18  # shares to a wei, above which a pool is closed
+MAX_STEP = 500
 
 operators = st.sampled_from(OPERATORS)
+delegators = st.sampled_from(DELEGATORS)
 modules = st.sampled_from(MODULES)
 amounts = st.one_of(
     st.integers(1, 20),
     st.integers(1, 3_000 * OPG),
     st.sampled_from([1, OPG, MIN_STAKE - 1, MIN_STAKE, 2 * MIN_STAKE]),
 )
-
-
-@dataclass
-class Thaw:
-    """What one thaw is worth. `fair` is exact: its part of the pool, had nothing ever been rounded."""
-
-    shares: int
-    fair: Fraction
-    until: int
-    alive: bool = True  # its pool was not closed
-
-
-@dataclass
-class Books:
-    """One operator."""
-
-    active: int = 0
-    thawing: int = 0
-    shares: int = 0
-    locked: dict = field(default_factory=lambda: dict.fromkeys(MODULES, 0))
-    thaws: dict[int, Thaw] = field(default_factory=dict)
-    keys: list[tuple[str, int, int | None]] = field(default_factory=list)  # key, since, until
-
-    @property
-    def free(self) -> int:
-        return max(self.active - sum(self.locked.values()), 0)
-
-    def worth(self, thaw: Thaw) -> int:
-        return thaw.shares * self.thawing // self.shares if thaw.alive else 0
 
 
 def build() -> tuple:
@@ -63,14 +40,15 @@ def build() -> tuple:
     for module in MODULES:
         for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
             staking.grantRole(role, module, sender=ADMIN)
-    for who in OPERATORS:
+    for who in PEOPLE:
         token.transfer(who, PURSE, sender=ADMIN)
+        token.delegate(who, sender=who)
         token.approve(staking, 2**256 - 1, sender=who)
-    return evm, token, staking
+    return evm, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
 
 
 class StakingBooks(RuleBasedStateMachine):
-    """Two operators, two modules."""
+    """Two operators, one of whom delegates to the other; two more delegators; two modules."""
 
     world: tuple = ()
 
@@ -78,35 +56,53 @@ class StakingBooks(RuleBasedStateMachine):
         super().__init__()
         cls = type(self)
         cls.world = cls.world or build()
-        self.evm, self.token, self.staking = cls.world
+        self.evm, self.token, self.staking, self.votes, self.views = cls.world
         self.mark = self.evm.snapshot()
-        self.books = {who: Books() for who in OPERATORS}
-        self.purse = dict.fromkeys(OPERATORS, PURSE)
-        self.credit = dict.fromkeys((ALICE, BOB, DAVE), 0)
+        self.books = {who: Operator(MODULES) for who in OPERATORS}
+        self.thaws: dict[int, Thaw] = {}
+        self.purse = dict.fromkeys(PEOPLE, PURSE)
+        self.credit = dict.fromkeys(PEOPLE, 0)
+        self.invested = dict.fromkeys(PEOPLE, 0)
         self.supply = self.token.totalSupply()
-        self.donated = 0
-        self.roundings = 0
+        self.donated = self.burnable = self.rewarded = self.roundings = 0
+        self.past: list[tuple[int, dict, dict]] = []  # time, stamps, votes then
 
     def teardown(self):
-        """Everybody leaves: all thaws, then all credits; and nothing is left but the gifts."""
+        """Everybody leaves: all thaws, all income, all credits; what shall burn burns; and nothing is left but gifts and roundings."""
         try:
-            thaws = {who: list(books.thaws) for who, books in self.books.items()}
-            for who, books in self.books.items():
+            for operator, books in self.books.items():
                 for module in MODULES:
-                    self.staking.unlock(who, books.locked[module], sender=module)
-                if books.active:
-                    thaws[who].append(self.staking.startThaw(books.active, sender=who).value)
+                    self.staking.unlock(operator, books.locked[module], sender=module)
+                if self.staking.freeStake(operator):
+                    self._thaw_id(operator, self.staking.startThaw(books.active, sender=operator))
+                for who in PEOPLE:
+                    self.staking.settle(operator, who, sender=DAVE)
+                    if active := self.staking.delegationOf(operator, who).active:
+                        self._thaw_id(who, self.staking.undelegate(operator, active, sender=who))
             self.evm.sleep(THAWING_SECONDS)
-            for who in OPERATORS:
-                for thaw_id in thaws[who]:
-                    self.staking.finishThaw(thaw_id, sender=who)
-                assert self.staking.stakeOf(who) == (0, 0, 0)
-            for who, owed in self.credit.items():
-                if owed:
+            for thaw_id, thaw in self.thaws.items():
+                self.staking.finishThaw(thaw_id, sender=thaw.owner)
+            for who in PEOPLE:
+                if self.staking.creditOf(who):
                     self.staking.withdrawCredit(who, sender=who)
-            assert self.token.balanceOf(self.staking) == self.donated
+            if self.staking.burnable():
+                self.staking.burnSlashed(sender=DAVE)
+            left = self.token.balanceOf(self.staking)
+            assert self.donated <= left <= self.donated + self.roundings + 10
         finally:
             self.evm.revert(self.mark)
+
+    def _thaw_id(self, who, receipt):
+        self.thaws[receipt.value] = Thaw(who, None, True, 0, 0, 0)
+
+    def _pay(self, who, amount) -> bool:
+        if amount > self.purse[who]:
+            return False
+        self.purse[who] -= amount
+        return True
+
+    def _thaws_of(self, operator, own=None):
+        return [t for t in self.thaws.values() if t.operator is operator and own in (None, t.own)]
 
     @initialize()
     def register(self):
@@ -115,62 +111,167 @@ class StakingBooks(RuleBasedStateMachine):
             self.staking.register(who, "", sender=who)
             self.books[who].keys.append((who.address, self.evm.now, None))
 
+    # -- own stake ------------------------------------------------------------
+
     @rule(who=operators, amount=amounts)
     def stake(self, who, amount):
-        """In, as far as the purse goes."""
-        if amount > self.purse[who]:
+        """In, as far as the purse goes; not into a spent pool."""
+        books, now = self.books[who], self.evm.now
+        if books.own.spent:
+            with reverts("PoolSpent", books.own.tokens, books.own.shares):
+                self.staking.stake(amount, sender=who)
+            return
+        if not self._pay(who, amount):
             with reverts("ERC20InsufficientBalance"):
                 self.staking.stake(amount, sender=who)
             return
         self.staking.stake(amount, sender=who)
-        self.purse[who] -= amount
-        self.books[who].active += amount
+        self.invested[who] += amount
+        self.burnable += books.stake(who, amount, now, now + THAWING_SECONDS)
+        self.roundings += 1
 
     @rule(who=operators, amount=amounts, all_of_it=st.booleans())
     def start_thaw(self, who, amount, all_of_it):
-        """Out of what is free, into the pool at its price."""
+        """Out of what is free."""
         books = self.books[who]
         amount = books.free if all_of_it and books.free else amount
         if amount > books.free:
             with reverts("StakeLocked", books.free, amount):
                 self.staking.startThaw(amount, sender=who)
             return
-        shares = amount * books.shares // books.thawing if books.shares else amount
         thaw_id = self.staking.startThaw(amount, sender=who).value
-        books.active -= amount
-        books.thawing += amount
-        books.shares += shares
-        books.thaws[thaw_id] = Thaw(shares, Fraction(amount), self.evm.now + THAWING_SECONDS)
+        self.thaws[thaw_id] = books.start_thaw(who, thaw_id, amount, self.evm.now + THAWING_SECONDS)
+        assert books.worth(self.thaws[thaw_id]) == amount
         self.roundings += 1
 
-    @precondition(lambda self: any(books.thaws for books in self.books.values()))
+    # -- delegated stake ------------------------------------------------------
+
+    @rule(who=delegators, operator=operators, amount=amounts)
+    def delegate(self, who, operator, amount):
+        """In, as far as the purse goes; not at a higher commission than one accepts."""
+        books, now = self.books[operator], self.evm.now
+        commission = max(books.commission_at(now), books.next_commission)
+        if commission:
+            with reverts("CommissionTooHigh", commission, commission - 1):
+                self.staking.delegate(operator, amount, commission - 1, sender=who)
+        if books.pool.spent:
+            with reverts("PoolSpent", books.pool.tokens, books.pool.shares):
+                self.staking.delegate(operator, amount, commission, sender=who)
+            return
+        if not self._pay(who, amount):
+            with reverts("ERC20InsufficientBalance"):
+                self.staking.delegate(operator, amount, commission, sender=who)
+            return
+        self.staking.delegate(operator, amount, commission, sender=who)
+        self.invested[who] += amount
+        self.credit[who] += books.settle(who, now)
+        self.burnable += books.delegate(who, amount, now, now + THAWING_SECONDS)
+        self.roundings += 1
+
+    @rule(who=delegators, operator=operators, amount=amounts, all_of_it=st.booleans())
+    def undelegate(self, who, operator, amount, all_of_it):
+        """Out of what is one's own, locks or not."""
+        books, now = self.books[operator], self.evm.now
+        d = books.delegations[who]
+        active = books.pool.worth(books.active_of(d))
+        amount = active if all_of_it and active else amount
+        if amount > active:
+            with reverts("NotEnoughDelegated", active, amount):
+                self.staking.undelegate(operator, amount, sender=who)
+            return
+        thaw_id = self.staking.undelegate(operator, amount, sender=who).value
+        self.credit[who] += books.settle(who, now)
+        self.thaws[thaw_id] = books.undelegate(who, thaw_id, operator, amount, now + THAWING_SECONDS)
+        assert books.worth(self.thaws[thaw_id]) == amount
+        self.roundings += 1
+
+    @rule(who=delegators, operator=operators, sender=st.sampled_from(PEOPLE))
+    def settle(self, who, operator, sender):
+        """By anybody, for anybody."""
+        income = self.books[operator].settle(who, self.evm.now)
+        assert self.staking.settle(operator, who, sender=sender).value == income
+        self.credit[who] += income
+        self.roundings += 1
+
+    @rule(operator=operators, amount=amounts | st.just(0))
+    def reward(self, operator, amount):
+        """Income; nobody earns by stake that is younger than a thaw is old."""
+        books, now = self.books[operator], self.evm.now
+        if not self._pay(DAVE, amount):
+            return
+        receipt = self.staking.reward(operator, amount, sender=DAVE)
+        for d in books.delegations.values():
+            old = sum(paid for when, paid in d.paid_in if when + THAWING_SECONDS <= now)
+            assert books.pool.worth(d.earning if d.epoch == books.pool.epoch else 0) <= old
+        delegated = books.reward(amount, now)
+        if amount:
+            assert receipt.event("Rewarded").delegated == delegated
+        self.credit[operator] += amount - delegated
+        self.rewarded += amount
+        self.roundings += 1
+
+    @rule(operator=operators, bps=st.integers(0, 5_001) | st.integers(0, MAX_STEP + 1))
+    def set_commission(self, operator, bps):
+        """Down at once, up slowly."""
+        books, now = self.books[operator], self.evm.now
+        present = books.commission_at(now)
+        if bps > 5_000:
+            with reverts("OutOfBounds", "commissionBps", bps, 0, 5_000):
+                self.staking.setCommission(bps, sender=operator)
+            return
+        slow = bps > present and books.pool.shares
+        if slow and bps - present > MAX_STEP:
+            with reverts("CommissionStepTooLarge", present, bps, MAX_STEP):
+                self.staking.setCommission(bps, sender=operator)
+            return
+        self.staking.setCommission(bps, sender=operator)
+        books.commission, books.next_commission = (present if slow else bps), bps
+        books.next_at = now + (THAWING_SECONDS if slow else 0)
+
+    # -- leaving --------------------------------------------------------------
+
+    @precondition(lambda self: self.thaws)
     @rule(data=st.data())
     def finish_thaw(self, data):
-        """Out of the pool, when the time has come and by its owner alone."""
-        choices = [(who, i) for who, books in self.books.items() for i in books.thaws]
-        who, thaw_id = data.draw(st.sampled_from(choices))
-        books = self.books[who]
-        thaw = books.thaws[thaw_id]
+        """Out of its pool, when the time has come and by its owner alone."""
+        thaw_id = data.draw(st.sampled_from(sorted(self.thaws)))
+        thaw = self.thaws[thaw_id]
         if self.evm.now < thaw.until:
             with reverts("ThawingNotOver", thaw.until):
-                self.staking.finishThaw(thaw_id, sender=who)
+                self.staking.finishThaw(thaw_id, sender=thaw.owner)
             return
-        other = OPERATORS[1 - OPERATORS.index(who)]
         with reverts("NoSuchThaw", thaw_id):
-            self.staking.finishThaw(thaw_id, sender=other)
-        amount = books.worth(thaw)
-        assert self.staking.finishThaw(thaw_id, sender=who).value == amount
-        del books.thaws[thaw_id]
-        if thaw.alive:
-            books.thawing -= amount
-            books.shares -= thaw.shares
-        self.purse[who] += amount
+            self.staking.finishThaw(thaw_id, sender=next(who for who in PEOPLE if who is not thaw.owner))
+        due = self.books[thaw.operator].worth(thaw)
+        paid, odd = self.books[thaw.operator].finish(thaw_id, thaw)
+        assert self.staking.finishThaw(thaw_id, sender=thaw.owner).value == paid == due
+        del self.thaws[thaw_id]
+        self.burnable += odd
+        self.purse[thaw.owner] += paid
+        self.invested[thaw.owner] -= paid
         self.roundings += 1
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def fetch(self, who):
+        """A credit, to whomever it belongs."""
+        if not self.credit[who]:
+            with reverts("NothingToWithdraw", who):
+                self.staking.withdrawCredit(who, sender=who)
+            return
+        assert self.staking.withdrawCredit(who, sender=who).value == self.credit[who]
+        self.purse[who] += self.credit[who]
+        self.credit[who] = 0
+
+    # -- modules --------------------------------------------------------------
 
     @rule(who=operators, module=modules, amount=amounts)
     def lock(self, who, module, amount):
-        """Free stake only."""
+        """Own free stake only, and not in jail."""
         books = self.books[who]
+        if books.jailed_until:
+            with reverts("OperatorJailed", who, books.jailed_until):
+                self.staking.lock(who, amount, sender=module)
+            return
         if amount > books.free:
             with reverts("NotEnoughStake", who, books.free, amount):
                 self.staking.lock(who, amount, sender=module)
@@ -194,37 +295,72 @@ class StakingBooks(RuleBasedStateMachine):
         who=operators,
         module=modules,
         part=st.one_of(st.integers(0, 30), amounts, st.integers(-200, 0), st.just(2**256 - 1)),
+        own_only=st.booleans(),
         beneficiary=st.sampled_from((ALICE, BOB, DAVE)),
     )
-    def slash(self, who, module, part, beneficiary):
-        """Any amount; a negative one: so many wei less than all."""
+    def slash(self, who, module, part, own_only, beneficiary):
+        """Any amount; a negative one: so many wei less than all, or than all of its own."""
         books = self.books[who]
-        total = books.active + books.thawing
-        amount = part if part > 0 else max(total + part, 0)
-        taken = min(amount, total)
-        from_thawing = taken * books.thawing // total if total else 0
-        burned = -(-taken * BURN_BPS // 10_000)
+        total = books.own.tokens + books.pool.tokens
+        amount = part if part > 0 else max((books.own.tokens if own_only else total) + part, 0)
+        own, delegated, dust = books.slash(amount)
+        taken = own + delegated
+        burned = -(-own * BURN_BPS // 10_000) + delegated
+        assert taken == min(amount, total) and delegated <= max(amount - own, 0)
 
         result = self.staking.slash(who, amount, beneficiary, sender=module).value
         assert result == (taken, taken - burned)
-        self.supply -= burned
+        self.burnable += burned + dust
         self.credit[beneficiary] += taken - burned
-        books.active -= taken - from_thawing
-        for thaw in books.thaws.values():
-            if thaw.alive and books.thawing:
-                thaw.fair *= Fraction(total - taken, total)
-        if from_thawing:
-            books.thawing -= from_thawing
-            if books.thawing * DUST_SHARES < books.shares:
-                books.active, books.thawing, books.shares = books.active + books.thawing, 0, 0
-                for thaw in books.thaws.values():
-                    thaw.alive, thaw.fair = False, Fraction(0)
+        books.jailed_until = self.evm.now + JAIL_SECONDS
         self.roundings += 1
 
-    @rule(seconds=st.sampled_from([0, 1, 3600, THAWING_SECONDS - 1, THAWING_SECONDS]))
+    @rule(who=operators)
+    def rehabilitate(self, who):
+        """After the time, with the minimum."""
+        books = self.books[who]
+        if not books.jailed_until:
+            with reverts("NotJailed", who):
+                self.staking.rehabilitate(sender=who)
+        elif self.evm.now < books.jailed_until:
+            with reverts("OperatorJailed", who, books.jailed_until):
+                self.staking.rehabilitate(sender=who)
+        elif books.active < MIN_STAKE:
+            with reverts("BelowMinStake", books.active, MIN_STAKE):
+                self.staking.rehabilitate(sender=who)
+        else:
+            self.staking.rehabilitate(sender=who)
+            books.jailed_until = 0
+
+    @rule()
+    def burn(self):
+        """Exactly what was set aside for it."""
+        if not self.burnable:
+            with reverts("NothingToBurn"):
+                self.staking.burnSlashed(sender=ALICE)
+            return
+        assert self.staking.burnSlashed(sender=ALICE).value == self.burnable
+        self.supply -= self.burnable
+        self.burnable = 0
+
+    # -- the rest -------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0, 1, 3600, JAIL_SECONDS, THAWING_SECONDS - 1, THAWING_SECONDS]))
     def time_passes(self, seconds):
         """Nothing happens by itself."""
         self.evm.sleep(seconds)
+
+    @rule()
+    def a_snapshot(self):
+        """The votes of this moment, to be asked for ever after."""
+        now = self.evm.now
+        stamps = {who: self._stamps(who) for who in PEOPLE}
+        self.evm.sleep(1)
+        self.past = [*self.past[-3:], (now, stamps, {who: self._worth(stamps[who]) for who in PEOPLE})]
+        total = sum(self.votes.getPastVotes(who, now) for who in PEOPLE)
+        assert total <= self.votes.getPastTotalSupply(now)
+        staked = sum(self.staking.getPastVotes(who, now) for who in PEOPLE)
+        assert staked <= sum(books.own.tokens + books.pool.tokens for books in self.books.values())
 
     @rule(who=operators, salt=st.integers(6, 12))
     def rotate(self, who, salt):
@@ -239,73 +375,106 @@ class StakingBooks(RuleBasedStateMachine):
             keys[-1] = (*keys[-1][:2], self.evm.now)
             keys.append((key, self.evm.now, None))
 
-    @rule(who=st.sampled_from((ALICE, BOB, DAVE)))
-    def fetch(self, who):
-        """A credit, to whomever it belongs."""
-        if not self.credit[who]:
-            with reverts("NothingToWithdraw", who):
-                self.staking.withdrawCredit(who, sender=who)
-            return
-        assert self.staking.withdrawCredit(who, sender=who).value == self.credit[who]
-        self.credit[who] = 0
-        if who in self.purse:
-            self.purse[who] = self.token.balanceOf(who)
-
-    @rule(who=operators, amount=st.integers(1, 50 * OPG))
+    @rule(who=delegators, amount=st.integers(1, 50 * OPG))
     def donate(self, who, amount):
         """A gift changes nothing."""
-        if amount <= self.purse[who]:
+        if self._pay(who, amount):
             self.token.transfer(self.staking, amount, sender=who)
-            self.purse[who] -= amount
             self.donated += amount
+
+    # -- what always holds ----------------------------------------------------
+
+    def _stamps(self, who):
+        found = [(b.pool, b.pool.epoch, b.active_of(b.delegations[who])) for b in self.books.values()]
+        if who in self.books:
+            found.append((self.books[who].own, self.books[who].own.epoch, self.books[who].active_shares))
+        return found
+
+    def _worth(self, stamps):
+        return sum(pool.worth(shares) for pool, epoch, shares in stamps if pool.epoch == epoch)
 
     @invariant()
     def the_contract_shows_the_books(self):
-        """Every number."""
-        for who, books in self.books.items():
-            assert self.staking.stakeOf(who) == (books.active, books.thawing, sum(books.locked.values()))
-            assert self.staking.freeStake(who) == books.free
-            assert self.staking.isLive(who) == (books.active >= MIN_STAKE)
+        """Every number, right and balance."""
+        expect, staking, now = self.views.expect, self.staking, self.evm.now
+        for who, b in self.books.items():
+            expect(staking, "stakeOf", who, gives=(b.active, b.own.worth(b.thawing), sum(b.locked.values())))
+            expect(staking, "freeStake", who, gives=b.free)
+            expect(staking, "hasMinStake", who, gives=b.active >= MIN_STAKE)
+            expect(staking, "isLive", who, gives=b.active >= MIN_STAKE and not b.jailed_until)
+            expect(staking, "jailedUntil", who, gives=b.jailed_until)
+            expect(staking, "commissionOf", who, gives=(b.commission_at(now), b.next_commission, b.next_at))
+            pool = b.pool
+            parts = (pool.shares - b.thawing_delegated, b.thawing_delegated, b.earning)
+            expect(staking, "delegatedTo", who, gives=tuple(map(pool.worth, parts)))
             for module in MODULES:
-                assert self.staking.lockedBy(who, module) == books.locked[module]
-            for thaw_id, thaw in books.thaws.items():
-                assert self.staking.thaw(thaw_id) == (who.address, books.worth(thaw), thaw.until)
-            for key, since, until in books.keys[-2:]:
-                for time in {since - 1, since, self.evm.now, until or 0}:
-                    assert self.staking.isKeyAt(who, key, time) == (since <= time <= (until or time))
-            assert self.token.balanceOf(who) == self.purse[who]
+                expect(staking, "lockedBy", who, module, gives=b.locked[module])
+            for delegator in DELEGATORS:
+                d = b.delegations[delegator]
+                earning = pool.worth(d.earning) if d.epoch == pool.epoch else 0
+                gives = (pool.worth(b.active_of(d)), earning, d.warm_at, b.income_of(d))
+                expect(staking, "delegationOf", who, delegator, gives=gives)
+            for key, since, until in b.keys[-2:]:
+                for time in {since - 1, since, now, until or 0}:
+                    expect(staking, "isKeyAt", who, key, time, gives=since <= time <= (until or time))
+        for thaw_id, thaw in self.thaws.items():
+            gives = (thaw.operator, thaw.owner, self.books[thaw.operator].worth(thaw), thaw.until)
+            expect(staking, "thaw", thaw_id, gives=gives)
+        for who in PEOPLE:
+            expect(self.token, "balanceOf", who, gives=self.purse[who])
+            expect(staking, "creditOf", who, gives=self.credit[who])
+            expect(staking, "getVotes", who, gives=self._worth(self._stamps(who)))
+            expect(self.votes, "getVotes", who, gives=self.purse[who] + self._worth(self._stamps(who)))
+        for time, stamps, _ in self.past:
+            for who in PEOPLE:
+                expect(staking, "getPastVotes", who, time, gives=self._worth(stamps[who]))
+        expect(staking, "burnable", gives=self.burnable)
+        expect(self.token, "totalSupply", gives=self.supply)
+        self.views.check()
 
     @invariant()
     def what_is_owed_is_there(self):
-        """Without the gifts, to the wei."""
-        owed = sum(books.active + books.thawing for books in self.books.values()) + sum(self.credit.values())
-        assert self.token.balanceOf(self.staking) == owed + self.donated
-        assert self.token.totalSupply() == self.supply
-        assert all(self.staking.creditOf(who) == owed for who, owed in self.credit.items())
+        """Without the gifts, to the wei; but for what rounding left of the income."""
+        owed = sum(b.own.tokens + b.pool.tokens for b in self.books.values()) + sum(self.credit.values())
+        owed += sum(b.income_of(d) for b in self.books.values() for d in b.delegations.values()) + self.burnable
+        assert owed + self.donated <= self.token.balanceOf(self.staking) <= owed + self.donated + self.roundings
 
     @invariant()
-    def every_thaw_is_worth_its_part(self):
-        """What the slashes left of it, but for a wei each rounding; and all the parts are there."""
-        for books in self.books.values():
-            for thaw in books.thaws.values():
-                assert abs(books.worth(thaw) - thaw.fair) <= self.roundings
-            assert sum(books.worth(thaw) for thaw in books.thaws.values()) <= books.thawing
-            assert books.thawing <= books.shares
+    def nobody_gains_but_by_income(self):
+        """Row 7: no order of deeds takes out more than was put in."""
+        for who in PEOPLE:
+            worth = self._worth(self._stamps(who))
+            worth += sum(self.books[t.operator].worth(t) for t in self.thaws.values() if t.owner is who)
+            assert worth <= max(self.invested[who], 0)
+
+    @invariant()
+    def everyone_has_the_fair_part(self):
+        """What the slashes left of it, but for a wei each rounding; shares are backed, and all add up."""
+        for who, b in self.books.items():
+            own, pool = b.own, b.pool
+            holdings = [(own, who, own.worth(b.active_shares))]
+            holdings += [(pool, x, pool.worth(b.active_of(b.delegations[x]))) for x in DELEGATORS]
+            for thaw_id, thaw in self.thaws.items():
+                if thaw.operator is who and b.pool_of(thaw).epoch == thaw.epoch:
+                    holdings.append((b.pool_of(thaw), thaw_id, b.worth(thaw)))
+            for each, holder, worth in holdings:
+                assert abs(worth - each.fair.get(holder, Fraction(0))) <= self.roundings
+            for each in (own, pool):
+                assert sum(worth for p, _, worth in holdings if p is each) <= each.tokens <= each.shares
+            live = [d for d in b.delegations.values() if d.epoch == pool.epoch]
+            assert b.earning == sum(d.earning for d in live)
+            assert b.earning + b.thawing_delegated + sum(d.warming for d in live) == pool.shares
+            for d in b.delegations.values():
+                assert d.earned - self.roundings <= d.credited + b.income_of(d) <= d.earned
+
+    @invariant()
+    def votes_of_the_past_only_fall(self):
+        """Row 25."""
+        for i, (time, stamps, then) in enumerate(self.past):
+            votes = {who: self._worth(stamps[who]) for who in PEOPLE}
+            assert all(votes[who] <= then[who] for who in PEOPLE)
+            self.past[i] = (time, stamps, votes)
 
 
 TestBooks = StakingBooks.TestCase
-
-
-def test_nothing_overflows_when_one_is_slashed_to_dust_again_and_again():
-    """Row 5: each round may leave the highest price of a share that a pool can have."""
-    _, token, staking = build()
-    token.transfer(BOB, 10**26, sender=ADMIN)
-    staking.register(BOB, "", sender=BOB)
-    for _ in range(20):
-        staking.stake(10**25 // 2, sender=BOB)
-        staking.startThaw(staking.freeStake(BOB), sender=BOB)
-        total = sum(staking.stakeOf(BOB)[:2])
-        staking.slash(BOB, total - total // DUST_SHARES, ALICE, sender=DAVE)
-        staking.stake(1, sender=BOB)
-        staking.startThaw(1, sender=BOB)
-    assert sum(staking.stakeOf(BOB)[:2]) > 0
+TestBooks.settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)

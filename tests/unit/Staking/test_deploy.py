@@ -34,7 +34,8 @@ def test_no_function_changes_a_parameter(staking):
         e["name"] for e in artifact("Staking")["abi"] if e.get("stateMutability") == "nonpayable" and "name" in e
     }
     assert writers == {
-        "register", "stake", "startThaw", "finishThaw", "withdrawCredit",
-        "lock", "unlock", "slash",
+        "register", "stake", "startThaw", "finishThaw", "withdrawCredit", "setCommission", "rehabilitate",
+        "delegate", "undelegate", "settle",
+        "reward", "lock", "unlock", "slash", "burnSlashed",
         "grantRole", "revokeRole", "renounceRole",
     }  # fmt: skip

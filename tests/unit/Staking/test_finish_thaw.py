@@ -79,16 +79,17 @@ def test_every_order_of_exits_pays_alike(evm, staking, token, bob, dave, order):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_the_last_exit_never_underflows(evm, staking, bob, dave, order):
-    """Row 4: odd amounts, odd slashes; the last share takes what rounding left."""
+    """Row 4: odd amounts, odd slashes; a wei that does not divide burns."""
     thaws = start(staking, bob, 3, 7, 11)
     staking.startThaw(100 * OPG - 21, sender=bob)
     staking.slash(bob, 33 * OPG + 1, dave, sender=dave)
     staking.slash(bob, 17 * OPG + 5, dave, sender=dave)
     evm.sleep(THAWING_SECONDS)
-    total = staking.stakeOf(bob).thawing
+    left, burnable = 100 * OPG - (33 * OPG + 1) - (17 * OPG + 5), staking.burnable()
     paid = [staking.finishThaw(thaws[i], sender=bob).value for i in order]
     paid.append(staking.finishThaw(thaws[-1] + 1, sender=bob).value)
-    assert sum(paid) == total
+    assert sum(paid) + staking.burnable() - burnable == left
+    assert left - 4 <= sum(paid)
     assert staking.stakeOf(bob) == (0, 0, 0)
 
 
@@ -105,10 +106,14 @@ def test_a_pool_slashed_to_nothing_starts_anew(evm, staking, bob, dave):
 
 
 def test_a_pool_slashed_to_dust_starts_anew(evm, staking, bob, dave):
-    """Row 7: else each such slash would multiply the shares until no number held them. The dust is active."""
+    """Row 7: else each such slash would multiply the shares until no number held them. The dust burns."""
     (old,) = start(staking, bob, 100 * OPG)
-    staking.slash(bob, 100 * OPG - 99, dave, sender=dave)
-    assert staking.stakeOf(bob) == (99, 0, 0)
+    dust = 100 * OPG // 10**9 - 1
+    receipt = staking.slash(bob, 100 * OPG - dust, dave, sender=dave)
+    ended = receipt.event("PoolEnded")
+    assert (ended.operator, ended.own, ended.epoch, ended.dust) == (bob.address, True, 0, dust)
+    assert staking.burnable() == receipt.event("Slashed").burned + dust
+    assert staking.stakeOf(bob) == (0, 0, 0)
     staking.stake(OPG, sender=bob)
     (new,) = start(staking, bob, OPG)
     evm.sleep(THAWING_SECONDS)
@@ -118,12 +123,13 @@ def test_a_pool_slashed_to_dust_starts_anew(evm, staking, bob, dave):
 
 def test_a_pool_one_wei_above_dust_goes_on(evm, staking, bob, dave):
     (old,) = start(staking, bob, 100 * OPG)
-    staking.slash(bob, 100 * OPG - 100, dave, sender=dave)
-    assert staking.stakeOf(bob) == (0, 100, 0)
+    dust = 100 * OPG // 10**9
+    staking.slash(bob, 100 * OPG - dust, dave, sender=dave)
+    assert staking.stakeOf(bob) == (0, dust, 0)
     staking.stake(OPG, sender=bob)
     (new,) = start(staking, bob, OPG)
     evm.sleep(THAWING_SECONDS)
-    assert staking.finishThaw(old, sender=bob).value == 100
+    assert staking.finishThaw(old, sender=bob).value == dust
     assert staking.finishThaw(new, sender=bob).value == OPG
 
 

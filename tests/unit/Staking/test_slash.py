@@ -16,18 +16,13 @@ def test_only_modules_slash(staking, bob, charlie):
         staking.slash(bob, 1, charlie, sender=charlie)
 
 
-def test_a_part_burns_and_the_rest_is_credited(staking, token, bob, charlie, dave):
-    supply = token.totalSupply()
+def test_a_part_will_burn_and_the_rest_is_credited(staking, token, bob, charlie, dave):
     event = staking.slash(bob, 30 * OPG, charlie, sender=dave).event("Slashed")
-    assert (event.fromActive, event.fromThawing, event.burned, event.bounty) == (
-        30 * OPG,
-        0,
-        15 * OPG,
-        15 * OPG,
-    )
-    assert token.totalSupply() == supply - 15 * OPG
+    assert (event.fromOwn, event.fromDelegated, event.burned, event.bounty) == (30 * OPG, 0, 15 * OPG, 15 * OPG)
+    assert (event.module, event.beneficiary) == (dave.address, charlie.address)
+    assert staking.burnable() == 15 * OPG
     assert staking.creditOf(charlie) == 15 * OPG
-    assert token.balanceOf(staking) == 85 * OPG
+    assert token.balanceOf(staking) == 100 * OPG
 
 
 def test_active_and_thawing_are_slashed_alike(staking, bob, dave):
@@ -53,30 +48,26 @@ def test_a_withdrawal_in_front_does_not_make_it_revert(evm, staking, bob, dave):
     assert staking.slash(bob, 100 * OPG, dave, sender=dave).value.slashed == 100 * OPG - 1
 
 
-def test_nothing_left_is_slashed_to_nothing(staking, token, bob, dave, frank):
+def test_nothing_left_is_slashed_to_nothing(staking, bob, dave, frank):
     """Row 3: nobody's stake, spent stake, and a penalty of zero."""
     staking.slash(bob, 100 * OPG, dave, sender=dave)
-    supply = token.totalSupply()
+    burnable = staking.burnable()
     for operator, amount in [(bob, OPG), (frank, OPG), (bob, 0)]:
         assert staking.slash(operator, amount, dave, sender=dave).value == (0, 0)
-    assert token.totalSupply() == supply
+    assert staking.burnable() == burnable
 
 
 @pytest.mark.parametrize("thawing", [0, 1, 2, 50, 97, 100])
-def test_many_tiny_slashes_take_what_one_huge_takes(staking, bob, dave, charlie, thawing):
+def test_many_tiny_slashes_take_what_one_huge_takes(staking, charlie, dave, frank, thawing):
     """Row 5: each takes its wei to the last, and burns at least its part."""
-    staking.startThaw(100 * OPG - 100, sender=bob)
-    staking.slash(bob, 100 * OPG - 100, dave, sender=dave)
-    left = sum(staking.stakeOf(bob)[:2])
-    if thawing and (free := staking.freeStake(bob)):
-        staking.startThaw(min(thawing, free), sender=bob)
-    burned = 0
-    for _ in range(left):
-        event = staking.slash(bob, 1, charlie, sender=dave).event("Slashed")
-        assert event.fromActive + event.fromThawing == 1
-        burned += event.burned
-    assert staking.stakeOf(bob) == (0, 0, 0)
-    assert burned == left
+    staking.stake(100, sender=charlie)
+    if thawing:
+        staking.startThaw(thawing, sender=charlie)
+    for left in range(99, -1, -1):
+        assert staking.slash(charlie, 1, frank, sender=dave).value.slashed == 1
+        assert left - 1 <= sum(staking.stakeOf(charlie)[:2]) <= left
+    assert staking.slash(charlie, 1, frank, sender=dave).value.slashed == 0
+    assert staking.burnable() == 100
 
 
 @pytest.mark.parametrize("amount", [1, 2, 3, 19_999, 10**18 + 1])
@@ -100,10 +91,64 @@ def test_slashing_oneself_with_a_friend_never_pays(evm, token, bob, charlie, dav
     assert staking.creditOf(charlie) == got
 
 
+def test_lending_stake_to_a_liar_pays_the_liar_nothing(staking, alice, bob, charlie, dave):
+    """Row 6: an operator that lies to a friend, again and again, gets a part of its own stake, and nothing of what others lent."""
+    staking.delegate(bob, 900 * OPG, 0, sender=alice)
+    for _ in range(10):
+        staking.slash(bob, 100 * OPG, charlie, sender=dave)
+    assert staking.creditOf(charlie) == 50 * OPG
+    assert staking.burnable() == 950 * OPG
+
+
 def test_locks_protect_nothing(staking, bob, dave, erin):
     staking.lock(bob, 100 * OPG, sender=erin)
     assert staking.slash(bob, 60 * OPG, dave, sender=dave).value.slashed == 60 * OPG
     assert staking.lockedBy(bob, erin) == 100 * OPG
+
+
+def test_own_stake_is_lost_before_what_was_delegated(staking, alice, bob, dave):
+    """The first loss, thawing or not, is the operator's."""
+    staking.delegate(bob, 50 * OPG, 0, sender=alice)
+    staking.startThaw(40 * OPG, sender=bob)
+    staking.slash(bob, 70 * OPG, dave, sender=dave)
+    assert staking.stakeOf(bob) == (18 * OPG, 12 * OPG, 0)
+    assert staking.delegatedTo(bob) == (50 * OPG, 0, 0)
+
+    event = staking.slash(bob, 40 * OPG, dave, sender=dave).event("Slashed")
+    assert (event.fromOwn, event.fromDelegated) == (30 * OPG, 10 * OPG)
+    assert staking.stakeOf(bob) == (0, 0, 0)
+    assert staking.delegatedTo(bob) == (40 * OPG, 0, 0)
+
+
+def test_delegated_stake_is_slashed_alike_thawing_or_not(staking, alice, bob, dave, frank):
+    """Row 4: whoever leaves loses what the others lose."""
+    staking.delegate(bob, 30 * OPG, 0, sender=alice)
+    staking.delegate(bob, 60 * OPG, 0, sender=frank)
+    thaw = staking.undelegate(bob, 30 * OPG, sender=alice).value
+    staking.slash(bob, 130 * OPG, dave, sender=dave)
+    assert staking.delegatedTo(bob) == (40 * OPG, 20 * OPG, 0)
+    assert staking.thaw(thaw).amount == 20 * OPG
+    assert staking.delegationOf(bob, frank).active == 40 * OPG
+
+
+@pytest.mark.parametrize("amount", [150 * OPG, 150 * OPG + 1, 2**256 - 1])
+def test_more_than_both_pools_have_takes_both(staking, alice, bob, dave, amount):
+    """Row 3."""
+    staking.delegate(bob, 50 * OPG, 0, sender=alice)
+    receipt = staking.slash(bob, amount, dave, sender=dave)
+    assert receipt.value.slashed == 150 * OPG
+    ended = [(e.own, e.epoch, e.dust) for e in receipt.events if e.name == "PoolEnded"]
+    assert ended == [(True, 0, 0), (False, 0, 0)]
+    assert staking.delegatedTo(bob) == (0, 0, 0)
+
+
+def test_dust_of_the_delegated_pool_burns(staking, alice, bob, dave):
+    """Row 7."""
+    staking.delegate(bob, 50 * OPG, 0, sender=alice)
+    burnable = 100 * OPG * BURN_BPS // 10_000 + 50 * OPG
+    assert staking.slash(bob, 150 * OPG - 7, dave, sender=dave).event("Slashed").fromDelegated == 50 * OPG - 7
+    assert staking.delegatedTo(bob) == (0, 0, 0)
+    assert staking.burnable() == burnable
 
 
 def test_slashing_one_operator_leaves_the_other_whole(staking, bob, charlie, dave):
@@ -132,11 +177,25 @@ def test_a_beneficiary_that_takes_no_part_blocks_nothing(staking, token, bob, da
 
 @pytest.mark.parametrize("thaws", [False, True], ids=["plain", "thawing"])
 def test_what_a_slash_costs(anvil_evm, gas_snapshot, thaws):
-    """A whole transaction, the second of its kind; with a thawing pool to slash as well, somewhat more."""
+    """A whole transaction, the second of its kind; whether stake thaws makes no difference."""
     market = Market(anvil_evm)
     if thaws:
         market.staking.startThaw(1_000 * OPG, sender=market.bob)
     for _ in range(2):
         receipt = market.staking.slash(market.bob, 10 * OPG, market.alice, sender=market.dave)
-    assert receipt.gas_used <= (105_000 if thaws else 100_000)
+    assert receipt.gas_used <= 75_000
     gas_snapshot("Staking.slash" + (" while stake thaws" if thaws else ""), receipt)
+
+
+def test_what_a_slash_of_delegated_stake_costs(anvil_evm, gas_snapshot):
+    """When the operator's own stake is gone, and the delegators' is next."""
+    market = Market(anvil_evm)
+    market.staking.delegate(market.bob, 1_000 * OPG, 0, sender=market.alice)
+    market.staking.slash(market.bob, 2**255, market.alice, sender=market.dave)
+    market.staking.stake(10 * OPG, sender=market.bob)
+    market.staking.delegate(market.bob, 1_000 * OPG, 0, sender=market.alice)
+    market.staking.slash(market.bob, 5 * OPG, market.alice, sender=market.dave)
+    receipt = market.staking.slash(market.bob, 4 * OPG + 10 * OPG, market.alice, sender=market.dave)
+    assert receipt.event("Slashed").fromDelegated == 9 * OPG
+    assert receipt.gas_used <= 75_000
+    gas_snapshot("Staking.slash of delegated stake", receipt)
