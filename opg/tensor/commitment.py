@@ -5,6 +5,7 @@ Normative text: docs/tensor-machine.md, "Commitments".
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -12,6 +13,8 @@ import numpy as np
 from eth_utils import keccak
 
 from opg.tensor.errors import TensorError
+from opg.tensor.kernels import library
+from opg.tensor.kernels.schedule import Schedule, Scratch, threads
 
 CHUNK_WORDS = 64
 CHUNK_BYTES = 256
@@ -57,19 +60,48 @@ def fold(children: Sequence[bytes]) -> bytes:
     return layer[0]
 
 
+class Layer(Sequence):
+    """The nodes of one height, 32 bytes each; an array of shape [nodes, 32] underneath."""
+
+    def __init__(self, digests: np.ndarray):
+        self.digests = digests
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [row.tobytes() for row in self.digests[index]]
+        return self.digests[index].tobytes()
+
+
 class ListTree:
     """A Merkle tree over 32-byte leaves, padded with zeros to a power of two."""
 
     def __init__(self, leaves: Sequence[bytes]):
         if not leaves:
             raise TensorError("a tree has at least one leaf")
-        self.count = len(leaves)
-        self.depth = depth_of(self.count)
-        layer = list(leaves) + [ZERO] * ((1 << self.depth) - self.count)
-        self.layers = [layer]  # leaves first
-        while len(layer) > 1:
-            layer = [node(layer[i], layer[i + 1]) for i in range(0, len(layer), 2)]
-            self.layers.append(layer)
+        self._grow(len(leaves))
+        self._digests[: self.count] = np.frombuffer(b"".join(leaves), dtype=np.uint8).reshape(-1, 32)
+        _hash_trees([self])
+
+    def _grow(self, count: int) -> None:
+        """Makes room for all layers, the leaves first, and the tensor root behind them."""
+        self.count, self.depth = count, depth_of(count)
+        self._digests = np.empty(((2 << self.depth), 32), dtype=np.uint8)
+
+    def _job(self) -> list[int]:
+        """The parameters of the kernel that hashes trees; 0: the leaves stand there already."""
+        return [0, 0, self.count, self._digests.ctypes.data, self.depth, _ZEROS.ctypes.data, 0]
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """All nodes by height, leaves first."""
+        found, first = [], 0
+        for height in range(self.depth, -1, -1):
+            found.append(Layer(self._digests[first : first + (1 << height)]))
+            first += 1 << height
+        return found
 
     @property
     def root(self) -> bytes:
@@ -104,23 +136,61 @@ def verify_path(leaf: bytes, index: int, path: Sequence[bytes]) -> bytes:
 
 
 class Tree(ListTree):
-    """The tree over a tensor's chunks."""
+    """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed.
 
-    def __init__(self, words: np.ndarray):
+    `hashed=False` leaves the hashing to `forest`.
+    """
+
+    def __init__(self, words: np.ndarray, hashed: bool = True):
+        self._array = np.ascontiguousarray(words, dtype=np.uint32)
         self.words = len(words)
         if not self.words:
             raise TensorError("a tensor has at least one word")
-        data = pack(words)
-        self.data = data + bytes(-len(data) % CHUNK_BYTES)
-        super().__init__([keccak(self.data[i : i + CHUNK_BYTES]) for i in range(0, len(self.data), CHUNK_BYTES)])
+        self._grow(chunk_count(self.words))
+        if hashed:
+            _hash_trees([self])
+
+    def _job(self) -> list[int]:
+        job = super()._job()
+        job[0], job[1], job[6] = self._array.ctypes.data, self.words, self._digests[-1:].ctypes.data
+        return job
 
     @cached_property
     def tensor_root(self) -> bytes:
-        return tensor_root_of(self.words, self.root)
+        return self._digests[-1].tobytes()
+
+    @cached_property
+    def data(self) -> bytes:
+        """The packed words, zero-padded to whole chunks."""
+        packed = pack(self._array)
+        return packed + bytes(-len(packed) % CHUNK_BYTES)
 
     def chunks(self, first: int, last: int) -> bytes:
         """The bytes of the chunks first … last."""
         return self.data[first * CHUNK_BYTES : (last + 1) * CHUNK_BYTES]
+
+
+def _zeros() -> np.ndarray:
+    """The nodes over nothing but zero leaves, by height."""
+    found = [ZERO]
+    while len(found) < 33:
+        found.append(node(found[-1], found[-1]))
+    return np.frombuffer(b"".join(found), dtype=np.uint8).copy()
+
+
+_ZEROS = _zeros()
+_scratch = threading.local()
+_SMALL = 512  # chunks; fewer are hashed by one thread
+
+
+def _hash_trees(trees: Sequence[ListTree]) -> None:
+    """Fills in the digests of trees."""
+    jobs = np.array([tree._job() for tree in trees], dtype=np.int64)
+    entry = np.array([library.kernel("tree"), jobs.ctypes.data, len(trees), 1, 0], dtype=np.int64)
+    if not hasattr(_scratch, "own"):
+        _scratch.own = Scratch()
+    count = threads() if sum(tree.count for tree in trees) > _SMALL else 1
+    Schedule(entry, 0, 1, len(trees)).run(_scratch.own, count)
 
 
 def tensor_root_of(words: int, merkle_root: bytes) -> bytes:
@@ -130,6 +200,14 @@ def tensor_root_of(words: int, merkle_root: bytes) -> bytes:
 def tensor_tree(words: np.ndarray) -> Tree:
     """Commits to a flat array of uint32 words."""
     return Tree(words)
+
+
+def forest(tensors: Sequence[np.ndarray]) -> list[Tree]:
+    """Commits to many tensors at once."""
+    trees = [Tree(words, hashed=False) for words in tensors]
+    if trees:
+        _hash_trees(trees)
+    return trees
 
 
 def tensor_root(words: np.ndarray) -> bytes:
@@ -142,4 +220,4 @@ def bundle_of(roots: Sequence[bytes]) -> bytes:
 
 
 def bundle(tensors: Sequence[np.ndarray]) -> bytes:
-    return bundle_of([tensor_root(t) for t in tensors])
+    return bundle_of([tree.tensor_root for tree in forest(tensors)])

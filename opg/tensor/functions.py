@@ -79,6 +79,9 @@ class Fn(IntEnum):
     WHERE = 0x40
 
 
+ARGMAX, ARGMIN, IARGMAX, IARGMIN = 0x50, 0x51, 0x52, 0x53  # only in REDUCE
+
+
 _SEQUENCES = frozenset({Fn.POW, Fn.FMOD, Fn.EXP, Fn.LOG, Fn.TANH, Fn.ERF, Fn.SIGMOID, Fn.SIN, Fn.COS})
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from eth_abi import encode
 from eth_utils import keccak
 
-from opg.tensor.commitment import ListTree, Tree, tensor_tree
+from opg.tensor.commitment import ListTree, Tree, forest
 from opg.tensor.errors import TensorError
-from opg.tensor.functions import Fn, arity
+from opg.tensor.functions import ARGMAX, ARGMIN, IARGMAX, IARGMIN, Fn, arity
 
 NO_VALUE = 0xFFFFFFFF
 MACHINE = keccak(text="OPG tensor machine 1")
@@ -31,7 +31,6 @@ RUN_BYTES = 1_504
 CHUNK_WORDS = 64
 CHUNK_BYTES = 256
 
-ARGMAX, ARGMIN, IARGMAX, IARGMIN = 0x50, 0x51, 0x52, 0x53
 FOLDS = frozenset({Fn.ADD, Fn.MUL, Fn.MIN, Fn.MAX, Fn.IADD, Fn.IMUL, Fn.IMIN, Fn.IMAX})
 ARGS = frozenset({ARGMAX, ARGMIN, IARGMAX, IARGMIN})
 
@@ -199,12 +198,14 @@ class Program:
         constants: flat uint32 arrays.
         encoded: the bytes of every op, in order.
         outputs: op indices of the outputs.
+        plans: how the executor runs it; made when first needed.
     """
 
     input_words: tuple[int, ...]
     constants: list[np.ndarray]
     encoded: list[bytes]
     outputs: tuple[int, ...]
+    plans: dict = field(default_factory=dict, init=False, repr=False, compare=False)
     _decoded: list[Op | None] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
@@ -231,7 +232,7 @@ class Program:
 
     @cached_property
     def constant_trees(self) -> list[Tree]:
-        return [tensor_tree(c) for c in self.constants]
+        return forest(self.constants)
 
     @cached_property
     def constants_tree(self) -> ListTree:

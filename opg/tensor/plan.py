@@ -1,0 +1,670 @@
+"""A program as a schedule of compiled kernels over one block of memory, made once and run many times.
+
+Every operation is matched to a kernel by its access maps. What matches nothing better goes to the general kernels, which
+take every access map there is; so a plan never refuses a program.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from opg.tensor.kernels import library
+from opg.tensor.kernels.schedule import LINE, aligned
+from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
+
+TILE = 16_384  # words of work that make a tile worth its ticket
+SLACK = 64  # words behind the memory that vectors may read
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A flat tensor: a constant at a fixed address, or words of the plan's memory from `offset` on."""
+
+    words: int
+    array: np.ndarray | None = None
+    offset: int = -1
+    first: int = -1  # the step that writes it, and the last that reads it
+    last: int = -1
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address to be: so many bytes behind the start of a buffer."""
+
+    buffer: Buffer
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Table:
+    """An address to be: a table of the plan's own."""
+
+    offset: int
+
+
+Long = int | Place | Table
+
+
+@dataclass
+class Read:
+    """An operand while it is matched: like `Access`, with the buffer for the value. No buffer: an immediate."""
+
+    buffer: Buffer | None
+    coefs: list[int]
+    base: int
+    fill: int
+    guards: list[Guard]
+
+    def forms(self) -> list[tuple[int, int, list[int]]]:
+        """(limit, base, coefs) of the address and the guards."""
+        if self.buffer is None:
+            return []
+        return [(self.buffer.words, self.base, self.coefs), *((g.limit, g.offset, list(g.coefs)) for g in self.guards)]
+
+    def safe(self, dims: Sequence[int]) -> bool:
+        """Whether every read is in bounds, by the address alone; `guards` that always hold must be gone."""
+        if self.buffer is None or self.guards:
+            return False
+        low, high = span(self.base, self.coefs, dims)
+        return low >= 0 and high < self.buffer.words
+
+
+def span(base: int, coefs: Sequence[int], dims: Sequence[int]) -> tuple[int, int]:
+    """The least and the greatest value of an affine form."""
+    low = base + sum(min(0, c * (d - 1)) for c, d in zip(coefs, dims, strict=True))
+    return low, base + sum(max(0, c * (d - 1)) for c, d in zip(coefs, dims, strict=True))
+
+
+def offsets_of(coefs: Sequence[int], dims: Sequence[int]) -> np.ndarray:
+    """The values of a form with base 0 over all indices, row-major; one value when there are no axes."""
+    total = np.zeros(1, dtype=np.int64)
+    for coef, dim in zip(coefs, dims, strict=True):
+        total = (total[:, None] + coef * np.arange(dim, dtype=np.int64)).reshape(-1)
+    return total
+
+
+@dataclass
+class Step:
+    """One call of a kernel, with what it reads and writes.
+
+    Attributes:
+        op: the index of the operation that it belongs to.
+        code: the fn or variant for which the kernel is compiled.
+        parameters: 64-bit numbers, or addresses that are not known yet.
+        grain: tiles that a thread takes at once.
+    """
+
+    op: int
+    kernel: str
+    code: int
+    parameters: list[Long]
+    tiles: int
+    grain: int
+    reads: list[Buffer]
+    writes: Buffer
+
+
+@dataclass
+class Matched:
+    """An operation with its axes merged: the dims and the operands that the kernels see."""
+
+    index: int
+    kind: int
+    fn: int
+    dims: list[int]
+    reduced: list[int]
+    reads: list[Read]
+    out: Buffer
+    stride: int = 0
+    count: int = 0
+
+    @property
+    def axes(self) -> list[int]:
+        return self.dims + self.reduced
+
+    @property
+    def words(self) -> int:
+        return prod(self.dims)
+
+    @property
+    def steps(self) -> int:
+        return prod(self.reduced)
+
+
+def merge(dims: list[int], forms: list[list[int]], first: int) -> list[int]:
+    """Drops axes of one and joins neighbours that all forms walk as one; `forms` are changed in place from axis `first` on."""
+    dims = list(dims)
+    for axis in range(len(dims) - 1, -1, -1):
+        here = first + axis
+        joined = axis + 1 < len(dims) and all(f[here] == f[here + 1] * dims[axis + 1] for f in forms)
+        if dims[axis] == 1 or joined:
+            if joined and dims[axis] != 1:
+                dims[axis + 1] *= dims[axis]
+            del dims[axis]
+            for form in forms:
+                del form[here]
+    return dims
+
+
+def _without(access: Access, rank: int) -> Access:
+    """The access at reduction index 0."""
+
+    def cut(coefs: Sequence[int]) -> tuple[int, ...]:
+        return (*coefs[:rank], *[0] * (len(coefs) - rank))
+
+    guards = tuple(replace(g, coefs=cut(g.coefs)) for g in access.guards)
+    return replace(access, coefs=cut(access.coefs), guards=guards)
+
+
+class Plan:
+    """The schedule of a program.
+
+    Args:
+        program: any program.
+        keep: keep the results of all operations, for a trace; else memory is used again after the last read.
+    """
+
+    def __init__(self, program: Program, keep: bool = False):
+        self.program, self.keep = program, keep
+        self.steps: list[Step] = []
+        self._longs: list[np.ndarray] = []  # tables, one after the other
+        self._used = 0
+        self._known: dict[bytes, Table] = {}
+        self._padded: dict[tuple, Buffer] = {}
+        self._panels: dict[tuple, tuple[Buffer, list[int]]] = {}
+        self.inputs = [Buffer(words) for words in program.input_words]
+        constants = [Buffer(c.size, np.ascontiguousarray(c, dtype=np.uint32)) for c in program.constants]
+        self.values = [*self.inputs, *constants]
+        self.buffers = list(self.inputs)
+        for index in range(len(program.encoded)):
+            out = self._buffer(program.words_of(index))
+            self._lower(index, program.op(index), out)
+            self.values.append(out)
+        self.results = self.values[program.first_op_value :]
+        self.outputs = [self.results[o] for o in program.outputs]
+        self._lay_out()
+        self._link()
+
+    # ---- memory
+
+    def _buffer(self, words: int) -> Buffer:
+        self.buffers.append(Buffer(words))
+        return self.buffers[-1]
+
+    def _lay_out(self) -> None:
+        """Gives every buffer its place; one that is dead leaves its place to others."""
+        for buffer in self.inputs:
+            buffer.first = 0
+        for number, step in enumerate(self.steps):
+            for buffer in step.reads:
+                buffer.last = number
+            if step.writes.first < 0:
+                step.writes.first = number
+            step.writes.last = max(step.writes.last, number)
+        forever = len(self.steps)
+        for buffer in [*self.outputs, *(self.results if self.keep else ())]:
+            buffer.last = forever
+        free = _FreeList()
+        ending: list[tuple[int, int, int]] = []
+        for buffer in sorted((b for b in self.buffers if b.first >= 0), key=lambda b: b.first):
+            while ending and ending[0][0] < buffer.first:
+                _, offset, size = heapq.heappop(ending)
+                free.give(offset, size)
+            size = -(-buffer.words // LINE) * LINE
+            buffer.offset = free.take(size)
+            heapq.heappush(ending, (max(buffer.last, buffer.first), buffer.offset, size))
+        self.words = free.end + SLACK
+
+    def table(self, numbers: Iterable[int] | np.ndarray) -> Table:
+        """Numbers at an address of the plan's."""
+        array = np.ascontiguousarray(np.fromiter(numbers, np.int64) if not isinstance(numbers, np.ndarray) else numbers, dtype=np.int64)  # fmt: skip
+        key = array.tobytes()
+        if key not in self._known:
+            self._known[key] = Table(self._used)
+            self._longs.append(array.reshape(-1))
+            self._used += array.size
+        return self._known[key]
+
+    def _link(self) -> None:
+        """Lays the parameters of all steps and the schedule into one table; notes which of its numbers are addresses."""
+        inside: list[int] = []
+        memory: list[int] = []
+        entries: list[tuple[int, int, int, int]] = []
+        for step in self.steps:
+            start = self._used
+            numbers = np.zeros(len(step.parameters), dtype=np.int64)
+            for i, p in enumerate(step.parameters):
+                if isinstance(p, Table):
+                    numbers[i] = 8 * p.offset
+                    inside.append(start + i)
+                elif isinstance(p, Place) and p.buffer.array is not None:
+                    numbers[i] = p.buffer.array.ctypes.data + p.bytes
+                elif isinstance(p, Place):
+                    numbers[i] = 4 * p.buffer.offset + p.bytes
+                    memory.append(start + i)
+                else:
+                    numbers[i] = p
+            self._longs.append(numbers)
+            self._used += numbers.size
+            entries.append((library.kernel(step.kernel, step.code), 8 * start, step.tiles, step.grain))
+        self.entries, self.tickets = self._schedule(entries, inside)
+        self.singly = self._lay([(*entry, 0) for entry in entries], inside)
+        self.longs = np.concatenate(self._longs)
+        self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
+        self._longs, self._known = [], {}
+
+    def _lay(self, rows: list[tuple[int, int, int, int, int]], inside: list[int]) -> int:
+        start = self._used
+        array = np.array(rows, dtype=np.int64).reshape(-1)
+        inside.extend(range(start + library.PARAMETERS, start + array.size, library.ENTRY_LONGS))
+        self._longs.append(array)
+        self._used += array.size
+        return start
+
+    def _schedule(self, entries: list[tuple[int, int, int, int]], inside: list[int]) -> tuple[tuple[int, int], int]:
+        """Puts the entries into the table, runs of single tickets as one; gives ((offset, count), tickets)."""
+
+        grouped: list[tuple[int, int, int, int]] = []
+        run: list[tuple[int, int, int, int]] = []
+
+        def close() -> None:
+            if len(run) < 2:
+                grouped.extend(run)
+            else:
+                start = self._lay([(*entry, 0) for entry in run], inside)
+                at = self._used
+                self._longs.append(np.array([8 * start, len(run)], dtype=np.int64))
+                self._used += 2
+                inside.append(at)
+                grouped.append((library.kernel("sequence"), 8 * at, 1, 1))
+            run.clear()
+
+        for entry in entries:
+            if entry[2] <= entry[3]:
+                run.append(entry)
+            else:
+                close()
+                grouped.append(entry)
+        close()
+        rows, ticket = [], 0
+        for kernel, parameters, tiles, grain in grouped:
+            rows.append((kernel, parameters, tiles, grain, ticket))
+            ticket += -(-tiles // grain)
+        return (self._lay(rows, inside), len(rows)), ticket
+
+    # ---- matching
+
+    def _lower(self, index: int, op: Op | None, out: Buffer) -> None:
+        if op is None:
+            op = Op(Kind.MOVE, 0, (), (), (Access(NO_VALUE, (), 0, 0),))
+        reads = [self._read(a, op.dims + op.reduced) for a in op.operands]
+        if op.kind == Kind.CONTRACT:  # the third is read at k = 0
+            reads[2] = self._read(_without(op.operands[2], len(op.dims)), op.dims + op.reduced)
+        m = Matched(index, op.kind, op.fn, list(op.dims), list(op.reduced), reads, out, op.stride, op.count)
+        self._merge(m)
+        if m.kind == Kind.MAP:
+            self._rows(m, "map", m.fn)
+        elif m.kind == Kind.MOVE:
+            self._move(m)
+        elif m.kind == Kind.PICK:
+            self._rows(m, "pick", 0)
+        elif m.kind == Kind.REDUCE:
+            self._reduce(m)
+        else:
+            self._contract(m)
+
+    def _read(self, access: Access, dims: Sequence[int]) -> Read:
+        if access.value == NO_VALUE:
+            return Read(None, [0] * len(dims), 0, access.fill, [])
+        guards = []
+        for guard in access.guards:
+            low, high = span(guard.offset, guard.coefs, dims)
+            if low < 0 or high >= guard.limit:
+                guards.append(guard)
+        return Read(self.values[access.value], list(access.coefs), access.base, access.fill, guards)
+
+    @staticmethod
+    def _merge(m: Matched) -> None:
+        forms = [list(r.coefs) for r in m.reads]
+        guards = [list(g.coefs) for r in m.reads for g in r.guards]
+        r = len(m.dims)
+        m.reduced = merge(m.reduced, forms + guards, r)
+        m.dims = merge(m.dims, forms + guards, 0)
+        rest = iter(guards)
+        for read, coefs in zip(m.reads, forms, strict=True):
+            read.coefs = coefs
+            read.guards = [Guard(g.offset, g.limit, tuple(next(rest))) for g in read.guards]
+
+    # ---- rows: kernels that walk the output by its last axis
+
+    def _rows(self, m: Matched, kernel: str, code: int, cost: int = 1, inner: bool = True) -> None:
+        """A step of a row kernel. `cost`: work per word; `inner`: whether the last axis is the row, else a row is one word."""
+        r = len(m.dims)
+        cut = r - 1 if inner and r else r
+        outer, length = m.dims[:cut], prod(m.dims[cut:])
+        rows = prod(outer)
+        words = max(LINE, TILE // cost)
+        tile_words = min(length, -(-words // LINE) * LINE)
+        tile_rows = max(1, min(rows, words // max(1, tile_words)))
+        if not inner:
+            tile_rows = -(-tile_rows // 16) * 16
+        across = -(-length // tile_words)
+        forms: list[tuple[int, int, list[int]]] = []
+        operands: list[Long] = []
+        for read in m.reads:
+            if read.buffer is None:
+                word = read.fill & 0xFFFFFFFF
+                table = self.table(np.full(8, word | word << 32, dtype=np.uint64).view(np.int64))
+                operands += [table, read.fill, 0, 0, 0]
+            else:
+                own = read.forms()
+                operands += [Place(read.buffer), read.fill, len(forms), len(own), int(read.safe(m.axes))]
+                forms += own
+        operands += [0] * (15 - len(operands))
+        steps = np.stack([offsets_of(c[r:], m.reduced) for _, _, c in forms], axis=1) if m.reduced and forms else None
+        head: list[Long] = [Place(m.out), length, rows, tile_rows, tile_words, across, len(outer), len(forms), m.steps]
+        head += [self.table(steps) if steps is not None else self.table([0] * max(1, len(forms)))]
+        head += [m.stride, m.count if m.kind == Kind.PICK else len(m.reads)]
+        for limit, base, coefs in forms:
+            head_form = [limit, base, coefs[cut] if cut < r else 0, *coefs[:cut]]
+            operands += head_form
+        tiles = -(-rows // tile_rows) * across
+        grain = max(1, TILE // max(1, tile_rows * tile_words * cost))
+        self._emit(m, kernel, code, [*head, *operands, *outer], tiles, grain)
+
+    def _emit(self, m: Matched, kernel: str, code: int, parameters: list[Long], tiles: int, grain: int, reads: list[Buffer] | None = None) -> None:  # fmt: skip
+        found = [r.buffer for r in m.reads if r.buffer is not None] if reads is None else reads
+        self.steps.append(Step(m.index, kernel, code, parameters, tiles, grain, [b for b in found if b.array is None], m.out))  # fmt: skip
+
+    def _move(self, m: Matched) -> None:
+        a, r = m.reads[0], len(m.dims)
+        if len(m.reads) == 1 and r >= 2 and a.safe(m.dims) and a.coefs[-1] not in (0, 1):
+            side = [x for x in range(r - 1) if a.coefs[x] == 1]
+            if side and m.dims[side[-1]] >= 4 and m.dims[-1] >= 4 and a.coefs[-1] > 0:
+                return self._turn(m, side[-1])
+        return self._rows(m, "move", 0)
+
+    def _turn(self, m: Matched, q: int) -> None:
+        a, rest = m.reads[0], [x for x in range(len(m.dims) - 1) if x != q]
+        strides = [prod(m.dims[x + 1 :]) for x in range(len(m.dims))]
+        dims = [m.dims[x] for x in rest]
+        outs, sources = (offsets_of([c[x] for x in rest], dims) for c in (strides, a.coefs))
+        planes = self.table(4 * np.stack([outs, sources], axis=1))
+        blocks = -(-m.dims[q] // 16)
+        parameters = [Place(m.out), m.dims[-1], m.dims[q], a.coefs[-1], strides[q], 0, blocks, planes]
+        tiles = blocks * len(outs)
+        grain = max(1, TILE // (16 * m.dims[-1]))
+        self._emit(m, "turn", 0, [*parameters, Place(a.buffer, 4 * a.base)], tiles, grain)
+
+    def _reduce(self, m: Matched) -> None:
+        self._unguard(m, 0)
+        a, r = m.reads[0], len(m.dims)
+        if m.steps >= 2 and a.safe(m.axes):
+            if r and a.coefs[r - 1] == 1 and (m.dims[-1] >= 8 or a.coefs[r:] != [1]):
+                return self._rows(m, "reduce columns", m.fn, m.steps)
+            if a.coefs[r:] == [1]:
+                return self._rows(m, "reduce rows", m.fn, m.steps, inner=False)
+        return self._rows(m, "reduce", m.fn, 4 * m.steps)
+
+    # ---- guards
+
+    def _unguard(self, m: Matched, number: int) -> None:
+        """Where the guards of an operand are those of a border: reads a copy with the border around it instead.
+
+        Every guard is then a coordinate: all axes move the address by the guard's stride times its own coefficient.
+        """
+        read = m.reads[number]
+        if not read.guards or read.buffer is None:
+            return
+        groups: list[tuple[int, dict[int, int], Guard | None]] = []  # (stride, axis → coefficient, guard)
+        owner: set[int] = set()
+        for guard in read.guards:
+            axes = {x: c for x, c in enumerate(guard.coefs) if c}
+            stride, rest = divmod(read.coefs[min(axes)], axes[min(axes)]) if axes else (0, 1)
+            fits = not rest and stride > 0 and not owner & set(axes)
+            if not fits or any(read.coefs[x] != stride * c for x, c in axes.items()):
+                return
+            owner |= set(axes)
+            groups.append((stride, axes, guard))
+        free: dict[int, dict[int, int]] = {}
+        for x, coef in enumerate(read.coefs):
+            if coef and x not in owner:
+                free.setdefault(coef, {})[x] = 1
+        groups += [(coef, axes, None) for coef, axes in free.items()]
+        groups.sort(key=lambda g: -abs(g[0]))
+        dims, base, lows = [], read.base, []
+        for stride, axes, guard in groups:
+            low, high = span(guard.offset if guard else 0, list(axes.values()), [m.axes[x] for x in axes])
+            dims.append(high - low + 1)
+            lows.append(low)
+            base += stride * (low - (guard.offset if guard else 0))
+        if prod(dims) > 4 * read.buffer.words + 4096:
+            return
+        strides = [prod(dims[i + 1 :]) for i in range(len(dims))]
+        coefs, start = [0] * len(m.axes), 0
+        for (_, axes, guard), low, own in zip(groups, lows, strides, strict=True):
+            start += own * ((guard.offset if guard else 0) - low)
+            for x, c in axes.items():
+                coefs[x] = own * c
+        guards = []
+        for i, ((_, _, guard), low) in enumerate(zip(groups, lows, strict=True)):
+            if guard:
+                unit = tuple(int(j == i) for j in range(len(dims)))
+                guards.append(Guard(low, guard.limit, unit))
+        key = (id(read.buffer), tuple(dims), base, tuple(g[0] for g in groups), tuple(guards), read.fill)
+        if key not in self._padded:
+            copy = self._buffer(prod(dims))
+            source = Read(read.buffer, [g[0] for g in groups], base, read.fill, guards)
+            padding = Matched(m.index, Kind.MOVE, 0, dims, [], [source], copy)
+            self._merge(padding)
+            self._move(padding)
+            self._padded[key] = copy
+        m.reads[number] = replace(read, buffer=self._padded[key], coefs=coefs, base=start, guards=[])
+
+    # ---- contractions
+
+    def _contract(self, m: Matched) -> None:
+        self._unguard(m, 0)
+        self._unguard(m, 1)
+        a, b, _ = m.reads
+        if not m.dims:  # one output: as a single column, of the constant if there is one
+            column = a if a.buffer is not None and a.buffer.array is not None else b
+            m.dims = [1]
+            for read in m.reads:
+                read.coefs = [int(read is column), *read.coefs]
+                read.guards = [replace(g, coefs=(0, *g.coefs)) for g in read.guards]
+        if a.buffer and b.buffer and a.safe(m.axes) and b.safe(m.axes):
+            last = len(m.dims) - 1
+            if a.coefs[last] and not b.coefs[last]:
+                m.reads[0], m.reads[1] = b, a
+            a, b, _ = m.reads
+            kinds = a.coefs[last], b.coefs[last]
+            columns = kinds[0] == 0 and kinds[1] != 0
+            rows = any(ca and not cb for ca, cb in zip(a.coefs[:last], b.coefs[:last], strict=True))
+            if columns and (rows or b.buffer.array is not None) and self._multiply(m):
+                return None
+            for number in range(2):
+                self._relay(m, number)
+            if m.reads[0].coefs[last] > m.reads[1].coefs[last] or m.reads[1].buffer.array is not None:
+                m.reads[0], m.reads[1] = m.reads[1], m.reads[0]
+            a, b, _ = m.reads
+            kinds = a.coefs[last], b.coefs[last]
+            if kinds in ((0, 1), (1, 1)) or (kinds in ((0, 2), (1, 2)) and b.buffer.array is None):
+                code = m.fn + 256 * kinds[0] + 4096 * kinds[1]
+                return self._rows(m, "contract rows", code, m.steps)
+            if columns and self._multiply(m):
+                return None
+        return self._rows(m, "contract", m.fn, 4 * m.steps)
+
+    def _relay(self, m: Matched, number: int) -> None:
+        """Lays a constant out as it is read, the last output axis contiguous."""
+        read, r = m.reads[number], len(m.dims)
+        if read.buffer.array is None or read.coefs[r - 1] in (0, 1):
+            return
+        axes = [x for x in [*range(r, len(m.axes)), *range(r)] if read.coefs[x]]
+        dims = [m.axes[x] for x in axes]
+        if prod(dims) > 2 * read.buffer.words:
+            return
+        places = read.base + offsets_of([read.coefs[x] for x in axes], dims)
+        words = aligned(read.buffer.array[places])
+        coefs = [0] * len(m.axes)
+        for i, x in enumerate(axes):
+            coefs[x] = prod(dims[i + 1 :])
+        m.reads[number] = replace(read, buffer=Buffer(words.size, words), base=0, coefs=coefs)
+
+    def _multiply(self, m: Matched) -> bool:
+        """As a product of matrices: a walks the rows, b the columns, both the batches."""
+        a, b, c = m.reads
+        r = len(m.dims)
+        first = r
+        while first and not a.coefs[first - 1] and b.coefs[first - 1]:
+            first -= 1
+        columns = list(range(first, r))
+        rows = [x for x in range(first) if a.coefs[x] and not b.coefs[x]]
+        batches = [x for x in range(first) if x not in rows]
+        strides = [prod(m.dims[x + 1 :]) for x in range(r)]
+        length = prod(m.dims[x] for x in columns)
+
+        def offsets(coefs: Sequence[int], axes: Sequence[int]) -> np.ndarray:
+            return offsets_of([coefs[x] for x in axes], [m.dims[x] for x in axes])
+
+        increment = 0
+        if c.buffer is None:
+            word = self.table(np.full(1, c.fill, dtype=np.int64))
+            start: Long = word
+        else:
+            along = offsets(c.coefs, columns)
+            plain = c.safe(m.axes) and (not along.any() or np.array_equal(along, np.arange(length)))
+            if not plain:
+                copy = self._buffer(m.words)
+                padding = Matched(m.index, Kind.MOVE, 0, list(m.dims), [], [replace(c, coefs=c.coefs[:r], guards=[replace(g, coefs=g.coefs[:r]) for g in c.guards])], copy)  # fmt: skip
+                self._merge(padding)
+                self._move(padding)
+                c = Read(copy, [*strides, *[0] * len(m.reduced)], 0, 0, [])
+                increment = 1
+            else:
+                increment = int(length > 1 and along[-1] > 0)
+            start = Place(c.buffer, 4 * c.base)
+        a_steps, b_steps = (4 * offsets_of(x.coefs[r:], m.reduced) for x in (a, b))
+        b_columns, b_batches = 4 * offsets(b.coefs, columns), 4 * offsets(b.coefs, batches)
+        widths = self._panel_widths(length)
+        panels: list[Long] = []
+        n = 0
+        pack = library.PACKED
+        packed: Buffer | None = None
+        source = Place(b.buffer, 4 * b.base)
+        if b.buffer.array is not None:
+            packed, b_batches, places = self._packed(b, b_steps, b_columns, b_batches, widths)
+            source = Place(packed)
+        else:
+            neighbours = len(columns) == 1 and b.coefs[columns[0]] == 1
+            few = prod(m.dims[x] for x in rows) < 16
+            pack = library.PACKED if neighbours and few else library.GATHER
+            if pack == library.GATHER and not neighbours and b.coefs[r:] == [1] and len(columns) == 1 and b.coefs[columns[0]] > 0:  # fmt: skip
+                pack = library.TURN
+            places = [0] * len(widths)
+        for number, width in enumerate(widths):
+            count = min(16 * width, length - n)
+            direct = packed is None and pack == library.PACKED
+            table = self.table(b_steps if direct else 64 * width * np.arange(m.steps, dtype=np.int64))
+            place = 4 * n if direct else 0 if packed is None else places[number]
+            panels += [n, width, count, place, table]
+            n += 16 * width
+        padded = np.concatenate([b_columns, np.repeat(b_columns[-1:], -length % 16)])
+        groups = padded.reshape(-1, 16)
+        plain_groups = (groups == groups[:, :1] + 4 * np.arange(16)).all(axis=1)
+        if length % 16:  # the words behind the last column may be anything
+            tail = b_columns[len(b_columns) // 16 * 16 :]
+            plain_groups[-1] = bool((tail == tail[0] + 4 * np.arange(len(tail))).all())
+        row_table = np.stack([4 * offsets(x, rows) for x in (a.coefs, strides, c.coefs)], axis=1)
+        batch_table = np.stack([*(4 * offsets(x, batches) for x in (a.coefs, strides, c.coefs)), b_batches], axis=1)
+        height = len(row_table)
+        if pack == library.PACKED:
+            tile = max(16, -(-TILE * 16 // (64 * m.steps) // 16) * 16)
+        else:
+            tile = height
+        tile = min(tile, height)
+        tiles = -(-height // tile)
+        parameters: list[Long] = [
+            Place(m.out), Place(a.buffer, 4 * a.base), source, start, m.steps, height, tile, tiles, len(widths),
+            self.table(batch_table), self.table(row_table), self.table(a_steps), self.table(b_steps),
+            increment, pack, self.table(padded), self.table(plain_groups.astype(np.int64)),
+            b.coefs[columns[0]], length, *panels,
+        ]  # fmt: skip
+        total = tiles * len(widths) * len(batch_table)
+        grain = max(1, 16 * TILE // (tile * min(length, 64) * m.steps))
+        reads = [x.buffer for x in (a, b, c) if x.buffer is not None]
+        self._emit(m, "multiply", m.fn + 256 * library.wide(), parameters, total, grain, reads)
+        return True
+
+    @staticmethod
+    def _panel_widths(length: int) -> list[int]:
+        """Vectors of each panel."""
+        most = 4 if library.wide() else 1
+        whole, rest = divmod(length, 16 * most)
+        return [most] * whole + ([-(-rest // 16)] if rest else [])
+
+    def _packed(self, b: Read, steps: np.ndarray, columns: np.ndarray, batches: np.ndarray, widths: list[int]) -> tuple[Buffer, np.ndarray, list[int]]:  # fmt: skip
+        """A constant b as panels: the buffer, where each batch begins in it, and each panel in a batch, in bytes."""
+        distinct, which = np.unique(batches, return_inverse=True)
+        places = [0]
+        for width in widths:
+            places.append(places[-1] + 64 * width * len(steps))
+        key = (id(b.buffer), b.base, steps.tobytes(), columns.tobytes(), distinct.tobytes(), tuple(widths))
+        if key not in self._panels:
+            words = b.buffer.array
+            whole = np.zeros(len(distinct) * places[-1] // 4, dtype=np.uint32)
+            for i, batch in enumerate(distinct):
+                n = 0
+                for width, place in zip(widths, places, strict=False):
+                    wanted = columns[n : n + 16 * width]
+                    at = (b.base + (batch + steps[:, None] + wanted) // 4).astype(np.int64)
+                    start = i * places[-1] // 4 + place // 4
+                    panel = whole[start : start + 16 * width * len(steps)].reshape(len(steps), 16 * width)
+                    panel[:, : len(wanted)] = words[at]
+                    n += 16 * width
+            self._panels[key] = Buffer(whole.size, aligned(whole)), places
+        buffer, places = self._panels[key]
+        return buffer, which.reshape(-1) * places[-1], places
+
+
+class _FreeList:
+    """Places in a memory that grows: first fit, neighbours joined."""
+
+    def __init__(self) -> None:
+        self.end = 0
+        self.holes: list[list[int]] = []  # [offset, size], by offset
+
+    def take(self, size: int) -> int:
+        best = None
+        for hole in self.holes:
+            if hole[1] >= size and (best is None or hole[1] < best[1]):
+                best = hole
+        if best is None:
+            if self.holes and sum(self.holes[-1]) == self.end:  # the last hole can grow
+                offset = self.holes.pop()[0]
+            else:
+                offset = self.end
+            self.end = offset + size
+            return offset
+        offset = best[0]
+        best[0] += size
+        best[1] -= size
+        if not best[1]:
+            self.holes.remove(best)
+        return offset
+
+    def give(self, offset: int, size: int) -> None:
+        at = 0
+        while at < len(self.holes) and self.holes[at][0] < offset:
+            at += 1
+        self.holes.insert(at, [offset, size])
+        for i in (at, at - 1):
+            if 0 <= i < len(self.holes) - 1 and sum(self.holes[i]) == self.holes[i + 1][0]:
+                self.holes[i][1] += self.holes.pop(i + 1)[1]
+
