@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo test test-deep gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -20,6 +20,9 @@ compile: setup ## contracts into build/
 
 demo: compile ## the whole story on a local chain; ARGS="--lie-at OP:ELEMENT" to lie elsewhere
 	@python -m scripts.demo $(ARGS)
+
+deploy: compile ## all contracts onto a chain: make deploy NETWORK=base-sepolia; ARGS=--dry-run for its costs only
+	@$(if $(NETWORK),,$(error name the network: make deploy NETWORK=base-sepolia))opg deploy $(NETWORK) $(ARGS)
 
 test: compile lint ## all tests
 	@$(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests

@@ -20,7 +20,10 @@ from rich.table import Table
 from opg.errors import BadInput, OPGError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from opg.chain import Chain, Sender
+    from opg.deploy import Check, Outcome, Release
 
 OPG = 10**18
 DEFAULT_RPC = "http://127.0.0.1:8545"
@@ -174,35 +177,103 @@ def compile_(model: Model, bind: Bindings = "") -> None:
 
 @app.command()
 def deploy(
-    treasury: Annotated[str, typer.Option(help="Gets the protocol's part of all fees.")],
-    holder: Annotated[str, typer.Option(help="Gets the whole supply of OPG.")],
-    admin: Annotated[str, typer.Option(help="May let in new modules; without it nobody may, for ever.")] = "",
-    preset: Annotated[str, typer.Option(help="local (short windows) or testnet.")] = "testnet",
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
+    network: Annotated[str, typer.Argument(help="A name in networks/, or a YAML file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only rehearse, and show what it costs.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
+    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
     keystore: Keystore = None,
 ) -> None:
-    """Deploys and wires all contracts, and writes the manifest."""
-    from opg.chain import Chain
-    from opg.chain.deploying import PRESETS, Web3Deployer
-    from opg.chain.deploying import deploy as deploy_all
-    from opg.chain.deployment import manifest_path
+    """Deploys everything, or goes on where it was stopped; verifies it, and writes the manifest."""
+    from opg.chain import Chain, load_account
+    from opg.deploy import Network, Release, publish
 
-    if preset not in PRESETS:
-        raise BadInput(f"there is no preset {preset!r}", "choose one of: " + ", ".join(PRESETS))
-    chain = Chain(rpc)
-    sender = sender_of(chain, keystore)
-    to = manifest or manifest_path(chain.id)
-    made = deploy_all(
-        Web3Deployer(chain, sender),
-        PRESETS[preset],
-        address(holder),
-        address(treasury),
-        address(admin) if admin else None,
-    )
-    made.save(to)
-    _table(f"chain {chain.id}", list(made.addresses.items()))
-    out.print(f"written: {to}")
+    wanted = Network.load(network)
+    account = load_account(keystore)
+    release = Release(wanted, Chain(rpc or wanted.url()), account, folder, out.print)
+    _costs(release, account.address)
+    release.check_funds()
+    if dry_run:
+        return
+    deployment, checks = release.run()
+    _table(f"chain {deployment.chain_id}", list(deployment.addresses.items()))
+    _checks("powers", [check for check in checks if check.group == "role" and check.expected == "held"])
+    out.print(f"the deployer {account.address} holds no role; {len(checks)} checks of the chain hold")
+    out.print(f"written: {release.manifest} and {release.folder / 'sources'}")
+    _outcomes(publish(deployment, wanted.explorers))
+
+
+@app.command("verify-deployment")
+def verify_deployment(
+    what: Annotated[str, typer.Argument(help="A network, or a manifest.json.")],
+    only_differences: Annotated[bool, typer.Option("--differences", help="Show nothing else.")] = False,
+    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
+) -> None:
+    """Compares the chain with the source in this checkout: code, wiring, roles, parameters, supply."""
+    from opg.chain import Chain, Deployment
+    from opg.deploy import Network, check_chain, plan_of, verify_plan
+
+    claimed = Deployment.load(Path(what)) if what.endswith(".json") else None
+    wanted = Network.load(what) if claimed is None else Network.recorded(claimed.chain_id, claimed.record)
+    chain = Chain(rpc or wanted.url())
+    check_chain(wanted, chain)
+    checks = verify_plan(chain, plan_of(wanted), claimed)
+    wrong = [check for check in checks if not check.ok]
+    _checks(f"{wanted.name}, chain {chain.id}", wrong if only_differences else checks)
+    for check in wrong:
+        out.print(f"✗ {check.group} {check.name}: expected {check.expected}, found {check.found}")
+    out.print(f"{len(checks)} checks, {len(wrong)} differences")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command("publish-sources")
+def publish_sources(
+    network: Annotated[str, typer.Argument(help="A name in networks/, or a YAML file.")],
+    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
+) -> None:
+    """Gives the sources of a deployment to the block explorers that its network names."""
+    from opg.chain import Deployment
+    from opg.deploy import Network, publish
+
+    wanted = Network.load(network)
+    deployment = Deployment.load(folder / str(wanted.chain_id) / "manifest.json")
+    if not _outcomes(publish(deployment, wanted.explorers)):
+        raise typer.Exit(1)
+
+
+def _costs(release: Release, deployer: str) -> None:
+    costs = release.costs()
+    if not costs:
+        out.print("everything is on chain already")
+        return
+    table = Table(title=f"{release.network.name}, chain {release.chain.id}, by {deployer}", title_justify="left")
+    for title in ("transaction", "gas", "ETH now", "ETH at most"):
+        table.add_column(title, justify="left" if title == "transaction" else "right", overflow="fold")
+    for cost in costs:
+        table.add_row(cost.label, f"{cost.gas:,}", f"{cost.wei / 10**18:.8f}", f"{cost.at_most / 10**18:.8f}")
+    gas, wei, most = (sum(getattr(cost, field) for cost in costs) for field in ("gas", "wei", "at_most"))
+    table.add_section()
+    table.add_row("sum", f"{gas:,}", f"{wei / 10**18:.8f}", f"{most / 10**18:.8f}")
+    out.print(table, soft_wrap=False)
+
+
+def _checks(title: str, checks: list[Check]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in ("", "", "what", "expected", "found", "bounds"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        sign = "✓" if check.ok else "✗"
+        table.add_row(sign, check.group, check.name, check.expected, check.found, check.bounds)
+    out.print(table, soft_wrap=False)
+
+
+def _outcomes(outcomes: Iterable[Outcome]) -> bool:
+    """Prints what explorers said; whether all took everything."""
+    fine = True
+    for outcome in outcomes:
+        fine &= outcome.ok
+        out.print(f"{outcome.explorer} {outcome.contract}: {outcome.message}")
+    return fine
 
 
 # ---------------------------------------------------------------------- a private chain

@@ -17,12 +17,21 @@ from pathlib import Path
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from opg.chain import Sender
-from opg.chain.deploying import LOCAL, OPG, Web3Deployer, deploy
+from opg.chain import Chain, Sender
+from opg.chain.deploying import LOCAL, OPG, SUPPLY
 from opg.chain.local import LocalChain
+from opg.deploy import Network, deploy, plan_of
 from opg.errors import BadInput, NoKey
 
-PEOPLE = {"owner": 0, "operator": 2_000, "serving": 0, "user": 1_000, "challenger": 1_000}
+PEOPLE = {
+    "holder": 900_000_000,
+    "guardian": 0,
+    "owner": 0,
+    "operator": 2_000,
+    "serving": 0,
+    "user": 1_000,
+    "challenger": 1_000,
+}
 KDF_ROUNDS = 4_096  # these keys hold nothing of worth; opening a keystore should not take a second each time
 
 
@@ -61,7 +70,7 @@ class Devnet:
                 f"export OPG_RPC={local.url}\nexport OPG_MANIFEST={self.manifest.resolve()}\n"
                 f"export KEYS={self.folder.resolve()}\n{names}"
             )
-            self.state.write_text(json.dumps({"pid": local.process.pid}))
+            self.state.write_text(json.dumps({"pid": local.process.pid, "url": local.url}))
             local.detach()
         return people
 
@@ -82,14 +91,27 @@ class Devnet:
         except (OSError, ValueError, KeyError):
             return None
 
+    def advance(self, seconds: int) -> int:
+        """Lets seconds pass on the chain; gives its new time. Raises `BadInput` when none runs."""
+        if self.running() is None:
+            raise BadInput(f"no devnet runs in {self.folder}", "start one: opg devnet start")
+        chain = Chain(json.loads(self.state.read_text())["url"])
+        then = chain.now() + seconds
+        for method, parameters in (("evm_setNextBlockTimestamp", [then]), ("evm_mine", [])):
+            chain.w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
+        return then
+
     def _populate(self, local: LocalChain) -> dict[str, LocalAccount]:
-        deployer, holder = (Sender(local.chain, local.account()) for _ in range(2))
-        treasury = Account.create().address
-        made = deploy(Web3Deployer(local.chain, deployer), LOCAL, holder.address, treasury)
+        people = {name: local.account() for name in PEOPLE}
+        holder, deployer = people["holder"], local.account()
+        allocations = {holder.address: sum(PEOPLE.values()) * OPG}
+        allocations["OPGTimelock"] = SUPPLY - sum(allocations.values())
+        network = Network("devnet", local.chain.id, people["guardian"].address, allocations, parameters=LOCAL)
+        made = deploy(local.chain, deployer, plan_of(network))
         made.save(self.manifest)
         local.chain.deployment = made
-        people = {name: local.account() for name in PEOPLE}
+        bank = Sender(local.chain, holder)
         for name, opg in PEOPLE.items():
-            if opg:
-                holder.send("OPG", "transfer", people[name].address, opg * OPG)
+            if opg and name != "holder":
+                bank.send("OPG", "transfer", people[name].address, opg * OPG)
         return people

@@ -46,6 +46,18 @@ class NoKey(OPGError):
     """No private key was given, or the keystore does not open."""
 
 
+class BadNetwork(OPGError):
+    """A network file, or the environment that it names, does not say what it should."""
+
+
+class Underfunded(OPGError):
+    """The deployer cannot pay for the whole deployment."""
+
+
+class DeploymentStuck(OPGError):
+    """The deployment cannot go on, or is not what it should be. Nothing is lost: it goes on where it stopped."""
+
+
 class TransactionRefused(OPGError):
     """A contract said no. `name` and `arguments` are its custom error, for example `ThawingNotOver` and
     `{"until": 5}`.

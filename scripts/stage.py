@@ -12,9 +12,10 @@ import numpy as np
 from eth_account.signers.local import LocalAccount
 
 from opg import actions
-from opg.chain.deploying import LOCAL, OPG, Parameters, Web3Deployer, deploy
+from opg.chain.deploying import LOCAL, OPG, SUPPLY, Parameters
 from opg.chain.local import LocalChain
 from opg.chain.sender import Sender, Sent
+from opg.deploy import Network, deploy, plan_of
 from opg.tensor import Compiled
 from opg.versions import compile_file
 
@@ -48,11 +49,16 @@ class Stage:
         self.local = local
         self.chain = local.chain
         self.log: list[Sent] = []
-        self.deployer, self.bank, self.treasury = (self.person(opg=0) for _ in range(3))
-        deployment = deploy(
-            Web3Deployer(self.chain, self.deployer), parameters, self.bank.address, self.treasury.address
+        self.deployer, self.bank, self.treasury, self.guardian = (self.person(opg=0) for _ in range(4))
+        self.network = Network(
+            "stage",
+            self.chain.id,
+            self.guardian.address,
+            {self.bank.address: SUPPLY},
+            self.treasury.address,
+            parameters,
         )
-        self.deployment = self.chain.deployment = deployment
+        self.deployment = deploy(self.chain, self.deployer.account, plan_of(self.network))
 
     def person(self, opg: int = 0) -> Sender:
         """A new account with ether and so many OPG."""

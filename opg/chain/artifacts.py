@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,19 @@ from eth_utils.crypto import keccak
 
 from opg.errors import ArtifactMissing
 
-CONTRACTS = ("OPG", "Models", "Staking", "Inference", "Channels", "Referee", "Disputes")
+CONTRACTS = (
+    "OPG",
+    "Models",
+    "Staking",
+    "Inference",
+    "Channels",
+    "Referee",
+    "Disputes",
+    "OPGTimelock",
+    "OPGGovernor",
+    "Guardian",
+    "Genesis",
+)
 
 PANICS = {
     0x01: "assertion failed",
@@ -31,11 +43,18 @@ PANICS = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """A compiled contract. `bytecode` is hex without 0x, empty for an interface."""
+    """A compiled contract. `bytecode` (for its creation) and `runtime` are hex without 0x, empty for an interface.
+
+    `immutables` is where they lie in the runtime code, as [first byte, length], by `Contract.variable`.
+    """
 
     name: str
     abi: list[dict[str, Any]]
     bytecode: str
+    runtime: str = ""
+    immutables: dict[str, list[list[int]]] = field(default_factory=dict)
+    compiler: dict[str, Any] = field(default_factory=dict)
+    source_path: str = ""
 
 
 def folders() -> list[Path]:
@@ -54,8 +73,16 @@ def artifact(name: str) -> Artifact:
         path = folder / f"{name}.json"
         if path.is_file():
             data = json.loads(path.read_text())
-            return Artifact(name, data["abi"], data.get("bytecode", "").removeprefix("0x"))
-    raise ArtifactMissing(f"no compiled contract {name} was found", "compile the contracts first: make build")
+            return Artifact(
+                name,
+                data["abi"],
+                data.get("bytecode", "").removeprefix("0x"),
+                data.get("deployedBytecode", "").removeprefix("0x"),
+                data.get("immutables", {}),
+                data.get("compiler", {}),
+                data.get("sourcePath", ""),
+            )
+    raise ArtifactMissing(f"no compiled contract {name} was found", "compile the contracts first: make compile")
 
 
 @cache

@@ -11,7 +11,7 @@ from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError, Web3RPCError
 
-from opg.chain.artifacts import artifact, decode_error
+from opg.chain.artifacts import decode_error
 from opg.chain.deployment import Deployment
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
 
@@ -58,7 +58,7 @@ class Chain:
         """A deployed contract by its name."""
         address = self.deployment.address(name)
         if name not in self._contracts:
-            self._contracts[name] = self.w3.eth.contract(address=address, abi=artifact(name).abi)
+            self._contracts[name] = self.w3.eth.contract(address=address, abi=self.deployment.abi(name))
         return self._contracts[name]
 
     def read(self, name: str, function: str, *arguments: Any) -> Any:

@@ -1,26 +1,19 @@
-"""Deploying and wiring all contracts, in order. What `scripts/deploy.py` and `opg deploy` do."""
+"""What the contracts are made with: parameters, their bounds, and two sets of them."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
-
-from opg.chain.artifacts import artifact
-from opg.chain.connection import Chain
-from opg.chain.deployment import Deployment
-from opg.chain.sender import Sender
-from opg.errors import OPGError
+from dataclasses import dataclass
+from typing import Any
 
 OPG = 10**18
+SUPPLY = 1_000_000_000 * OPG
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-ADMIN_ROLE = bytes(32)
+MAX_MOVES = 7  # of one side in a dispute; `Disputes.MAX_MOVES_PER_SIDE`
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What the contracts are made with; none of it can change afterwards. Amounts in wei of OPG, times in
-    seconds.
-    """
+    """Amounts in wei of OPG, times in seconds, shares in basis points."""
 
     min_stake: int = 1_000 * OPG
     thawing_seconds: int = 7 * DAY
@@ -36,8 +29,16 @@ class Parameters:
     clock_seconds: int = DAY
     move_seconds: int = HOUR
     close_seconds: int = DAY
+    voting_delay_seconds: int = DAY
+    voting_period_seconds: int = 3 * DAY
+    proposal_threshold: int = 100_000 * OPG
+    quorum_percent: int = 4
+    late_quorum_seconds: int = DAY
+    timelock_seconds: int = 2 * DAY
+    max_pause_seconds: int = 3 * DAY
+    cooldown_seconds: int = 14 * DAY
 
-    def inference(self, treasury: str) -> tuple[Any, ...]:
+    def inference(self, treasury: Any) -> tuple[Any, ...]:
         """`InferenceParams`."""
         return (
             self.window_seconds,
@@ -53,6 +54,68 @@ class Parameters:
         """`DisputeParams`."""
         return (self.bond, self.penalty, self.clock_seconds, self.move_seconds)
 
+    def governor(self) -> tuple[int, ...]:
+        """`GovernorParams`."""
+        return (
+            self.voting_delay_seconds,
+            self.voting_period_seconds,
+            self.proposal_threshold,
+            self.quorum_percent,
+            self.late_quorum_seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Where a parameter can be read, and what the code of its contract keeps it within, both ends inclusive.
+
+    `low` or `high` may name another parameter. `error` is what the contract calls it when it refuses a value.
+    """
+
+    contract: str
+    getter: str
+    low: int | str
+    high: int | str
+    error: str = ""
+
+    def limits(self, parameters: Parameters) -> tuple[int, int]:
+        """Both ends, for these other parameters."""
+        low, high = (getattr(parameters, end) if isinstance(end, str) else end for end in (self.low, self.high))
+        return low, high
+
+
+MAX_AMOUNT = 2**96 - 1
+BOUNDS = {
+    "min_stake": Bounded("Staking", "minStake", 1, MAX_AMOUNT),
+    "thawing_seconds": Bounded("Staking", "thawingSeconds", HOUR, 90 * DAY),
+    "burn_bps": Bounded("Staking", "burnBps", 1_000, 9_000),
+    "window_seconds": Bounded("Inference", "windowSeconds", 10 * MINUTE, 30 * DAY),
+    "min_response_seconds": Bounded("Inference", "minResponseSeconds", 10, "max_response_seconds"),
+    "max_response_seconds": Bounded("Inference", "maxResponseSeconds", 10, 30 * DAY),
+    "collateral": Bounded("Inference", "collateral", 1, MAX_AMOUNT),
+    "max_callback_gas": Bounded("Inference", "maxCallbackGas", 0, 5_000_000),
+    "protocol_fee_bps": Bounded("Inference", "protocolFeeBps", 0, 1_000),
+    "bond": Bounded("Disputes", "bond", OPG, 10_000_000 * OPG),
+    "penalty": Bounded("Disputes", "penalty", OPG, 10_000_000 * OPG),
+    "clock_seconds": Bounded("Disputes", "clockSeconds", 10 * MINUTE, 14 * DAY),
+    "move_seconds": Bounded("Disputes", "moveSeconds", MINUTE, DAY),
+    "close_seconds": Bounded("Channels", "closeSeconds", HOUR, 30 * DAY),
+    "voting_delay_seconds": Bounded("OPGGovernor", "votingDelay", MINUTE, 14 * DAY),
+    "voting_period_seconds": Bounded("OPGGovernor", "votingPeriod", 10 * MINUTE, 30 * DAY),
+    "proposal_threshold": Bounded("OPGGovernor", "proposalThreshold", OPG, 10_000_000 * OPG),
+    "quorum_percent": Bounded("OPGGovernor", "quorumNumerator", 1, 20),
+    "late_quorum_seconds": Bounded("OPGGovernor", "lateQuorumVoteExtension", MINUTE, 7 * DAY),
+    "timelock_seconds": Bounded("OPGTimelock", "getMinDelay", 10 * MINUTE, 30 * DAY, "delay"),
+    "max_pause_seconds": Bounded("Guardian", "maxPauseSeconds", HOUR, 7 * DAY),
+    "cooldown_seconds": Bounded("Guardian", "cooldownSeconds", "max_pause_seconds", 90 * DAY),
+}
+
+
+def shortest_thawing(parameters: Parameters) -> int:
+    """Seconds that stake must thaw at least, so that the last game about an answer still finds it."""
+    game = 2 * (parameters.clock_seconds + MAX_MOVES * parameters.move_seconds)
+    return 2 * parameters.window_seconds + game
+
 
 TESTNET = Parameters()
 LOCAL = Parameters(
@@ -63,103 +126,12 @@ LOCAL = Parameters(
     clock_seconds=10 * MINUTE,
     move_seconds=MINUTE,
     close_seconds=HOUR,
+    voting_delay_seconds=MINUTE,
+    voting_period_seconds=10 * MINUTE,
+    proposal_threshold=OPG,
+    late_quorum_seconds=MINUTE,
+    timelock_seconds=10 * MINUTE,
+    max_pause_seconds=HOUR,
+    cooldown_seconds=HOUR,
 )
 PRESETS = {"local": LOCAL, "testnet": TESTNET}
-
-
-class Deployer(Protocol):
-    """Whatever can send transactions: a `Sender`, or Brownie's account in tests."""
-
-    address: str
-    chain_id: int
-    block: int
-
-    def create(self, name: str, *arguments: Any) -> str:
-        """Deploys a contract; gives its address."""
-
-    def send(self, name: str, address: str, function: str, *arguments: Any) -> None:
-        """Sends a call to a deployed contract."""
-
-    def read(self, name: str, address: str, function: str, *arguments: Any) -> Any:
-        """Calls a view of a deployed contract."""
-
-
-class Web3Deployer:
-    """Deploys through web3 with a local key."""
-
-    def __init__(self, chain: Chain, sender: Sender) -> None:
-        self.chain, self.sender = chain, sender
-        self.address, self.chain_id, self.block = sender.address, chain.id, chain.head()
-
-    def create(self, name: str, *arguments: Any) -> str:
-        made = artifact(name)
-        factory = self.chain.w3.eth.contract(abi=made.abi, bytecode="0x" + made.bytecode)
-        sent = self.sender.transact(factory.constructor(*arguments), f"deploy {name}")
-        return str(sent.receipt["contractAddress"])
-
-    def send(self, name: str, address: str, function: str, *arguments: Any) -> None:
-        self.sender.transact(self._at(name, address).functions[function](*arguments), f"{name}.{function}")
-
-    def read(self, name: str, address: str, function: str, *arguments: Any) -> Any:
-        return self.chain.call(self._at(name, address).functions[function](*arguments), f"{name}.{function}")
-
-    def _at(self, name: str, address: str) -> Any:
-        return self.chain.w3.eth.contract(address=address, abi=artifact(name).abi)  # type: ignore[call-overload]
-
-
-def deploy(
-    deployer: Deployer, parameters: Parameters, holder: str, treasury: str, admin: str | None = None
-) -> Deployment:
-    """Deploys everything and wires it.
-
-    `holder` gets the whole supply of OPG, `treasury` the protocol's part of fees. The admin role, which can
-    let in new modules, goes to `admin`, or to nobody when that is None. The deployer keeps nothing; that is
-    checked.
-    """
-    me = deployer.address
-    at: dict[str, str] = {}
-    at["OPG"] = deployer.create("OPG", holder)
-    at["Models"] = deployer.create("Models")
-    at["Staking"] = deployer.create(
-        "Staking", at["OPG"], me, parameters.min_stake, parameters.thawing_seconds, parameters.burn_bps
-    )
-    at["Inference"] = deployer.create(
-        "Inference", at["OPG"], at["Models"], at["Staking"], me, parameters.inference(treasury)
-    )
-    at["Channels"] = deployer.create(
-        "Channels", at["OPG"], at["Models"], treasury, parameters.protocol_fee_bps, parameters.close_seconds
-    )
-    at["Referee"] = deployer.create("Referee")
-    parts = (at["OPG"], at["Models"], at["Staking"], at["Inference"], at["Referee"])
-    at["Disputes"] = deployer.create("Disputes", *parts, parameters.disputes())
-
-    grants = [
-        ("Staking", "SLASHER_ROLE", "Disputes"),
-        ("Staking", "SLASHER_ROLE", "Inference"),
-        ("Staking", "LOCKER_ROLE", "Inference"),
-        ("Inference", "DISPUTER_ROLE", "Disputes"),
-    ]
-    for contract, role, module in grants:
-        role_id = deployer.read(contract, at[contract], role)
-        deployer.send(contract, at[contract], "grantRole", role_id, at[module])
-    for contract in ("Staking", "Inference"):
-        if admin is not None and admin != me:
-            deployer.send(contract, at[contract], "grantRole", ADMIN_ROLE, admin)
-        deployer.send(contract, at[contract], "renounceRole", ADMIN_ROLE, me)
-
-    for contract, role, module in grants:
-        role_id = deployer.read(contract, at[contract], role)
-        _expect(deployer.read(contract, at[contract], "hasRole", role_id, at[module]), f"{module} has {role}")
-        _expect(not deployer.read(contract, at[contract], "hasRole", role_id, me), f"the deployer has no {role}")
-    for contract in ("Staking", "Inference"):
-        held = deployer.read(contract, at[contract], "hasRole", ADMIN_ROLE, me)
-        _expect(not held, f"the deployer is no admin of {contract}")
-        if admin is not None:
-            held = deployer.read(contract, at[contract], "hasRole", ADMIN_ROLE, admin)
-            _expect(held, f"{admin} is admin of {contract}")
-    return Deployment(deployer.chain_id, at, deployer.block, asdict(parameters))
-
-
-def _expect(holds: bool, what: str) -> None:
-    if not holds:
-        raise OPGError(f"the deployment is not as it should be: expected that {what}", "don't use it; deploy again")

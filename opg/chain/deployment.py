@@ -7,19 +7,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from opg.chain.artifacts import artifact
 from opg.errors import NotDeployed
 
-FORMAT = 1
+FORMAT = 2
+PLACES = (  # of manifests: where one stands, this checkout, the installed package
+    Path("deployments"),
+    Path(__file__).resolve().parents[2] / "deployments",
+    Path(__file__).resolve().parents[1] / "deployments",
+)
 
 
 @dataclass
 class Deployment:
-    """Addresses by contract name, and the parameters that they were deployed with (units in their names)."""
+    """Addresses by contract name, and the parameters that they were deployed with (units in their names).
+
+    `record` is the rest of the manifest: transactions, compiler, source hash, and per contract its constructor arguments and
+    its ABI.
+    """
 
     chain_id: int
     addresses: dict[str, str]
     block: int = 0  # first block that can hold an event of it
     parameters: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
 
     def address(self, name: str) -> str:
         """Address of a contract. Raises `NotDeployed`."""
@@ -30,6 +41,11 @@ class Deployment:
                 f"the deployment on chain {self.chain_id} has no contract {name}", "check the manifest"
             ) from None
 
+    def abi(self, name: str) -> list[dict[str, Any]]:
+        """Of a contract: from the manifest, else from what is compiled here. Raises `ArtifactMissing`."""
+        written = self.record.get("contracts", {}).get(name, {})
+        return written["abi"] if "abi" in written else artifact(name).abi
+
     def save(self, path: Path) -> None:
         """Writes the manifest, creating folders; never half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +55,7 @@ class Deployment:
             "block": self.block,
             "addresses": self.addresses,
             "parameters": self.parameters,
+            "record": self.record,
         }
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(content, indent=2) + "\n")
@@ -56,6 +73,7 @@ class Deployment:
                 {str(k): str(v) for k, v in content["addresses"].items()},
                 int(content.get("block", 0)),
                 content.get("parameters", {}),
+                content.get("record", {}),
             )
         except OSError:
             raise NotDeployed(
@@ -67,5 +85,6 @@ class Deployment:
 
 
 def manifest_path(chain_id: int) -> Path:
-    """Where the manifest of a chain is looked for when none is named."""
-    return Path("deployments") / str(chain_id) / "manifest.json"
+    """Where the manifest of a chain is when none is named; where one would be written when there is none."""
+    paths = [folder / str(chain_id) / "manifest.json" for folder in PLACES]
+    return next((path for path in paths if path.is_file()), paths[0])

@@ -29,13 +29,15 @@ ETHER = 10**18
 class LocalChain:
     """An anvil process. Use it as a context manager; it is stopped on every way out."""
 
-    def __init__(self, chain_id: int = 31337, block_seconds: int | None = None, port: int | None = None) -> None:
+    def __init__(
+        self, chain_id: int = 31337, block_seconds: int | None = None, *options: str, port: int | None = None
+    ) -> None:
         self.port = port or free_port()
         if port and not is_free(port):  # whoever listens there would be taken for our node
             raise OPGError(f"port {port} is taken", "choose another one with --port")
         self.url = f"http://127.0.0.1:{self.port}"
         command = [str(anvil_binary()), "--port", str(self.port), "--chain-id", str(chain_id), "--silent"]
-        command += ["--mnemonic-random", "--no-cors"]
+        command += ["--mnemonic-random", "--no-cors", *options]
         if block_seconds:
             command += ["--block-time", str(block_seconds)]
         self.process = subprocess.Popen(  # its own session: Ctrl-C reaches us first, we stop it

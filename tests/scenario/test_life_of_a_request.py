@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from opg.chain import Answer, Chain
-from opg.chain.deploying import LOCAL, OPG
+from opg.chain.deploying import LOCAL, OPG, SUPPLY
 from opg.challenge import is_right
+from opg.deploy import Network, deploy, plan_of
 from opg.game import ChallengerMind, Game, OperatorMind, Phase, Revealed
 from opg.tensor import pack, trace
 from opg.versions import bundle, compile_file, load_version
-from scripts.deploy import BrownieDeployer, deploy
 from scripts.liar import LyingExecutor
 from scripts.stage import BINDINGS, DIGITS, Digits
 
@@ -26,8 +26,9 @@ def world(contracts, local):
     """Everything deployed by the script, the digits model published, an operator staked."""
     from brownie import accounts
 
-    deployer, holder, treasury, owner, operator, user, challenger = accounts[:7]
-    deployment = deploy(BrownieDeployer(contracts, deployer), LOCAL, holder.address, treasury.address)
+    guardian, holder, treasury, owner, operator, user, challenger = accounts[:7]
+    network = Network("brownie", local.chain.id, guardian.address, {holder.address: SUPPLY}, treasury.address, LOCAL)
+    deployment = deploy(local.chain, local.account(), plan_of(network))
     at = {name: getattr(contracts, name).at(address) for name, address in deployment.addresses.items()}
     w = SimpleNamespace(**{name.lower(): contract for name, contract in at.items()}, deployment=deployment, local=local)
     w.treasury, w.owner, w.operator, w.user, w.challenger = treasury, owner, operator, user, challenger

@@ -154,11 +154,6 @@ def test_files_and_versions_have_to_match(cli: Cli, host, user, tmp_path):
     fails(cli("node", *options, "--operator", host().address, key=user.account), "1 files for 2 versions")
 
 
-def test_unknown_preset(cli: Cli, user):
-    to = ["--treasury", user.address, "--holder", user.address]
-    fails(cli("deploy", *to, "--preset", "moon", key=user.account), "no preset 'moon'", "local, testnet")
-
-
 def test_commands_on_a_node_that_never_ran_here(cli: Cli, user, tmp_path):
     fails(cli("operator", "redeem", "--data", str(tmp_path), key=user.account), "no node's data", "--data")
 

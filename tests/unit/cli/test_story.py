@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from opg.answers import SignedAnswer
-from opg.chain import Chain, Deployment, Sender
+from opg.chain import Sender
 from opg.chain.deploying import OPG
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
@@ -31,16 +31,6 @@ def test_compile_shows_what_it_costs_to_referee(cli: Cli, stage):
     assert "0x" + stage.compiled.program.root.hex() in out
     for words in ("image float32[1, 64]", "Gemm ×3", "3,392", "CONTRACT ×3"):
         assert words in out
-
-
-def test_deploy_writes_a_manifest_that_works(cli: Cli, stage, tmp_path):
-    deployer = stage.person()
-    to = tmp_path / "new" / "manifest.json"
-    options = ["--treasury", stage.treasury.address, "--holder", stage.bank.address, "--preset", "local"]
-    good(cli("deploy", *options, key=deployer.account, manifest=to))
-    chain = Chain(stage.local.url, Deployment.load(to))
-    assert chain.deployment.addresses != stage.chain.deployment.addresses
-    assert chain.read("OPG", "balanceOf", stage.bank.address) == 10**9 * OPG
 
 
 def test_model_is_registered_published_and_checked(cli: Cli, stage):

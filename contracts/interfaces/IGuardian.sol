@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice What can be paused: beginnings, never ends.
+enum Business {
+    REQUESTS, // on-chain requests
+    CHANNELS, // deposits into channels
+    STAKING // new operators, new stake
+}
+
+/// @title The emergency brake
+/// @notice One account, chosen by vote, may pause new business for a bounded time. It has no other power: exits, disputes, payments and funds never ask this
+/// contract. Between two pauses of one business there is always a cool-down at least as long as the longest pause, so a guardian gone bad stops less than half of
+/// the time, until the vote that replaces it.
+interface IGuardian {
+    event GuardianSet(address indexed guardian, address indexed previous);
+    event PauseLimitsSet(uint256 maxPauseSeconds, uint256 cooldownSeconds);
+    /// @notice Nothing new begins up to and including second `until`. The same business cannot be paused again before `pausableFrom`.
+    event Paused(Business indexed business, uint256 until, uint256 pausableFrom);
+    /// @notice The pause ended early.
+    event Resumed(Business indexed business, address indexed by, uint256 pausableFrom);
+
+    error NotTheGuardian(address account);
+    error NotGovernance(address account);
+    error BusinessPaused(Business business, uint256 until);
+    error CoolingDown(Business business, uint256 until);
+    error NotPaused(Business business);
+    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
+
+    /// @notice The timelock of the votes.
+    function governance() external view returns (address);
+
+    /// @notice Zero when there is none.
+    function guardian() external view returns (address);
+
+    function maxPauseSeconds() external view returns (uint256);
+
+    function cooldownSeconds() external view returns (uint256);
+
+    /// @notice The last second of the latest pause, and the first at which the next can begin.
+    function pauseOf(Business business) external view returns (uint256 until, uint256 pausableFrom);
+
+    function isPaused(Business business) external view returns (bool);
+
+    /// @notice Reverts while new business of this kind is paused. Asked at the beginning of what begins something.
+    function requireOpen(Business business) external view;
+
+    /// @notice Pauses new business of one kind. Only by the guardian.
+    function pause(Business business, uint256 seconds_) external;
+
+    /// @notice Ends a pause early. By the guardian or by vote.
+    function resume(Business business) external;
+
+    /// @notice Replaces the guardian; zero for nobody. Only by vote.
+    /// @dev A pause that runs goes on; the same vote can end it.
+    function setGuardian(address guardian_) external;
+
+    /// @notice Only by vote. The terms of a pause that runs, and of its cool-down, stay what they were.
+    function setPauseLimits(uint256 maxPauseSeconds_, uint256 cooldownSeconds_) external;
+}
