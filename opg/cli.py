@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from opg.errors import BadInput, OPGError
+from opg.governance import cli as governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,6 +57,9 @@ app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(channel_app, name="channel")
+app.add_typer(governance.app, name="proposal")
+app.command()(governance.delegate)
+app.command()(governance.votes)
 
 PIPED = 500  # what another program reads is not folded
 out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
@@ -295,6 +299,16 @@ def devnet_start(
     rows = [(name, f"{people[name].address}  {opg:,} OPG") for name, opg in PEOPLE.items()]
     _table(f"devnet at http://127.0.0.1:{port}", rows)
     out.print(f"now: source {folder / 'env'}; keys are keystores in {folder}; end it with: opg devnet stop")
+
+
+@devnet_app.command("advance")
+def devnet_advance(
+    seconds: Annotated[int, typer.Argument(min=1, help="How many.")], folder: DevnetFolder = DEVNET
+) -> None:
+    """Lets time pass on the chain."""
+    from opg.devnet import Devnet
+
+    out.print(f"it is {moment(Devnet(folder).advance(seconds))} there")
 
 
 @devnet_app.command("stop")

@@ -154,6 +154,11 @@ ADVICE = {
     "ERC20InsufficientBalance": "the account has too few OPG; fetch some first",
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
+    "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
+    "GovernorUnexpectedProposalState": "see where the proposal stands: opg proposal show",
+    "GovernorNonexistentProposal": "submit it first: opg proposal submit",
+    "GovernorAlreadyCastVote": "a vote is cast once; it stands",
+    "TimelockUnexpectedOperationState": "the delay is not over: opg proposal show",
     "insufficient funds": "send some ether for gas to the account",
 }
 

@@ -63,13 +63,19 @@ class Sender:
         call = self.chain.contract(contract).functions[function](*arguments)
         return self.transact(call, label or f"{contract}.{function}", gas)
 
-    def transact(self, call: ContractFunction | ContractConstructor, label: str, gas: int | None = None) -> Sent:
+    def transact(
+        self, call: ContractFunction | ContractConstructor | _Plain, label: str, gas: int | None = None
+    ) -> Sent:
         """Sends a prepared call or deployment."""
         with self._lock:
             gas = gas or self._estimate(call, label)
             sent = self._send(call, label, gas)
             self.log.append(sent)
             return sent
+
+    def send_data(self, to: str, data: bytes, label: str) -> Sent:
+        """Sends bytes to an address that has no ABI."""
+        return self.transact(_Plain(self.chain, to, data), label)
 
     def _estimate(self, call: Any, label: str) -> int:
         try:
@@ -158,6 +164,23 @@ def _rpc_refusal(label: str, problem: Web3RPCError) -> TransactionRefused:
     if isinstance(data, str) and len(data) >= 10:
         return refusal(label, _Carrier(data))
     return TransactionRefused(label, "Refused", {"reason": text})
+
+
+class _Plain:
+    """What `Sender` needs of a web3 call, for plain bytes."""
+
+    def __init__(self, chain: Chain, to: str, data: bytes) -> None:
+        self._eth = chain.w3.eth
+        self._fields = {"to": to, "data": "0x" + data.hex()}
+
+    def estimate_gas(self, fields: Any) -> int:
+        return int(self._eth.estimate_gas({**fields, **self._fields}))
+
+    def build_transaction(self, fields: Any) -> Any:
+        return {**fields, **self._fields, "value": 0}
+
+    def call(self, fields: Any, block: Any) -> Any:
+        return self._eth.call({**fields, **self._fields}, block)
 
 
 class _Carrier(Exception):

@@ -17,6 +17,19 @@ SECONDS = 120
 NOT_HERE = ("make demo", "make test")  # these have tests of their own, or are what runs now
 SAYS = {
     "README.md": ["Disputes", "written: .opg/manifest.json", "stopped"],
+    "docs/governance.md": [
+        "votes: 900,000,000",
+        "written: scripts/proposals/",
+        "✓ every exit still works",
+        "nothing speaks against it",
+        "voting begins",
+        "for: 900,000,000 votes",
+        "active; voting ends",
+        "queued; it can be executed",
+        "executed in 0x",
+        "nothing more can happen",
+        "stopped",
+    ],
     "docs/operating.md": [
         "model 1: digits",
         "is digits.onnx: program root",
@@ -42,8 +55,9 @@ def commands(page: str) -> str:
 def here(tmp_path: Path, script: str) -> str:
     """The script for ports of our own, in a folder that has the repository's files but nothing it writes."""
     for entry in ROOT.iterdir():
-        if entry.name not in (".opg", "deployments", ".git"):
+        if entry.name not in (".opg", "deployments", "scripts", ".git"):
             (tmp_path / entry.name).symlink_to(entry)
+    (tmp_path / "scripts" / "proposals").mkdir(parents=True)
     script = script.replace("opg devnet start", f"opg devnet start --port {free_port()}")
     script = script.replace("127.0.0.1:8800", f"127.0.0.1:{(port := free_port())}")
     return "set -euo pipefail\n" + script.replace("--price 0.01 --commit", f"--port {port} --price 0.01 --commit")

@@ -1,0 +1,315 @@
+"""What a voter should know before voting, each with a verdict: `good`, `look` (a person has to judge) or `bad`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from eth_utils.address import to_checksum_address
+
+from opg.chain.artifacts import artifact
+from opg.chain.deploying import BOUNDS
+from opg.governance.proposal import Decoded, contract_at, items
+from opg.governance.simulation import HOLDERS, TREASURY, Simulation
+from opg.governance.terms import roles_of
+from opg.governance.vesting import PROXY
+
+Verdict = Literal["good", "look", "bad"]
+LARGE_SHARE = 0.10  # of the treasury, in one proposal
+OPG = 10**18
+ZERO = "0x" + "00" * 20
+POWERS = ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
+NESTED = {("OPGTimelock", "schedule"), ("OPGTimelock", "scheduleBatch"), ("OPGTimelock", "execute"),
+          ("OPGTimelock", "executeBatch"), ("OPGGovernor", "relay"), ("OPGGovernor", "propose")}  # fmt: skip
+SELFDESTRUCT, DELEGATECALL, CALLCODE, PUSH1, PUSH32 = 0xFF, 0xF4, 0xF2, 0x60, 0x7F
+NUMBER = re.compile(r"(?<![\w.])(\d[\d,_]*(?:\.\d+)?)(?![\w])")
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+UNITS = (1, OPG, 60, 3_600, 86_400, 604_800, 100)  # as is, OPG, minutes, hours, days, weeks, percent of basis points
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    check: str
+    verdict: Verdict
+    text: str
+
+
+def judge(made: Simulation) -> list[Finding]:
+    """All checks, in the order of the report."""
+    findings = []
+    for name, check in CHECKS.items():
+        told = list(check(made))
+        findings += [Finding(name, verdict, text) for verdict, text in told] or [Finding(name, "good", OKAY[name])]
+    return findings
+
+
+def worst(findings: list[Finding]) -> Verdict:
+    """The verdict on the whole."""
+    verdicts = {finding.verdict for finding in findings}
+    return "bad" if "bad" in verdicts else "look" if "look" in verdicts else "good"
+
+
+Told = Iterator[tuple[Verdict, str]]
+
+
+def executes(made: Simulation) -> Told:
+    if made.error:
+        yield "bad", f"it stops: {made.error}"
+    if made.lent:
+        yield (
+            "look",
+            f"{made.lent / OPG:,.0f} votes that nobody has delegated were lent to it: today it would fail for want of votes",
+        )
+
+
+def targets(made: Simulation) -> Told:
+    known = contract_at(made.deployment)
+    for number, call in enumerate(made.calls, 1):
+        code = made.code.get(to_checksum_address(call.target), b"")
+        if call.target not in known and call.target != PROXY:
+            kind = "a contract that is not of this protocol" if code else "an account without code"
+            yield "bad", f"call {number} goes to {call.target}, {kind}"
+        elif not code:
+            yield "bad", f"call {number}: there is no code at {call.target}"
+        elif (name := known.get(call.target)) and not same_code(name, code):
+            yield "bad", f"call {number}: the code of {name} at {call.target} is not what this source compiles to"
+
+
+def destruct(made: Simulation) -> Told:
+    for number, call in enumerate(made.calls, 1):
+        if call.contract is not None:
+            continue
+        found = opcodes(made.code.get(to_checksum_address(call.target), b""))
+        if SELFDESTRUCT in found:
+            yield "bad", f"call {number}: {call.target} can destroy itself"
+        if found & {DELEGATECALL, CALLCODE}:
+            yield (
+                "bad",
+                f"call {number}: {call.target} runs code of other contracts as its own; it can change under you",
+            )
+
+
+def readable(made: Simulation) -> Told:
+    for number, call in enumerate(made.calls, 1):
+        if call.function is None:
+            yield (
+                "bad",
+                f"call {number} cannot be read: {call}; its selector is unknown, or something hides behind its arguments",
+            )
+        elif (call.contract, call.function) in NESTED:
+            yield "bad", f"call {number} ({call.contract}.{call.function}) carries other calls inside"
+
+
+def described(made: Simulation) -> Told:
+    said = items(made.proposal.description)
+    if len(said) != len(made.calls):
+        yield "bad", f"the description numbers {len(said)} actions, the proposal has {len(made.calls)} calls"
+    for number, ((sentence, code), call) in enumerate(zip(said, made.calls, strict=False), 1):
+        if code is None:
+            yield "look", f"action {number} is described without the call itself; it is: {call}"
+        elif code != str(call):
+            yield "bad", f"action {number} is described as {code}, and is {call}"
+        yield from wording(number, sentence, call)
+
+
+def wording(number: int, sentence: str, call: Decoded) -> Told:
+    """Every number and address in a sentence has to be an argument, in some unit."""
+    values = [each for each in flat(call.arguments) if isinstance(each, int)]
+    possible = {each * 10**6 // unit for each in values for unit in UNITS} | {0 if not values else values[0] * 10**6}
+    plain = ADDRESS.sub(" ", sentence)
+    for text in NUMBER.findall(plain):
+        said = round(float(text.replace(",", "").replace("_", "")) * 10**6)
+        if values and said not in possible:
+            yield "bad", f"action {number} says {text}; its call has {', '.join(map(str, values))}"
+    named = {each.lower() for each in flat(call.arguments) if isinstance(each, str)} | {call.target.lower()}
+    for address in ADDRESS.findall(sentence):
+        if address.lower() not in named:
+            yield "bad", f"action {number} names {address}, its call does not"
+
+
+def duplicates(made: Simulation) -> Told:
+    counted = Counter((call.target, call.value, call.data) for call in made.calls)
+    for (target, _, data), times in counted.items():
+        if times > 1:
+            one = next(call for call in made.calls if (call.target, call.data) == (target, data))
+            yield "bad", f"{times} times the same: {one}"
+
+
+def ether(made: Simulation) -> Told:
+    for number, call in enumerate(made.calls, 1):
+        if call.value:
+            yield "bad", f"call {number} sends {call.value} wei of ether"
+    for name, (before, after) in made.ether.items():
+        if after < before:
+            yield "bad", f"{name} has {before - after} wei of ether less"
+
+
+def addresses(made: Simulation) -> Told:
+    known = contract_at(made.deployment)
+    for number, call in enumerate(made.calls, 1):
+        for (kind, name), value in zip(call.inputs, call.arguments, strict=True):
+            if kind != "address":
+                continue
+            at = to_checksum_address(value)
+            if value == ZERO:
+                yield "bad", f"call {number}: {name or 'an address'} is zero"
+            elif at not in known and not made.code.get(at):
+                yield (
+                    "look",
+                    f"call {number}: {name or 'an address'} {at} has no code: make sure that it is whom you mean",
+                )
+            elif at in known and call.function == "transfer":
+                yield "bad", f"call {number} pays into {known[at]}, from where nobody can fetch it"
+
+
+def roles(made: Simulation) -> Told:
+    names = roles_of([name for name in made.deployment.addresses if any_role(name)])
+    known = contract_at(made.deployment)
+    timelock = made.deployment.address(TREASURY)
+    for contract, event, args in made.events:
+        if event not in ("RoleGranted", "RoleRevoked", "RoleAdminChanged"):
+            continue
+        role = names.get(bytes(args["role"]), "0x" + bytes(args["role"]).hex())
+        if event == "RoleAdminChanged":
+            yield "bad", f"{contract}: who may give {role} is changed"
+            continue
+        account = to_checksum_address(args["account"])
+        who = known.get(account, account)
+        if event == "RoleRevoked":
+            verdict: Verdict = "bad" if account == timelock or role in POWERS else "look"
+            yield verdict, f"{contract}: {who} loses {role}"
+        elif role in POWERS:
+            yield "bad", f"{contract}: {who} gets {role}, the power to do what votes decide"
+        elif account not in known and not made.code.get(account):
+            yield "bad", f"{contract}: {who}, an account without code, gets {role}"
+        else:
+            kind = "" if account in known else ", which is not of this deployment: read its source"
+            yield "look", f"{contract}: {who} gets {role}{kind}"
+    for contract, event, args in made.events:
+        if event in ("OwnershipTransferred", "TimelockChange"):
+            yield "bad", f"{contract}: {event} {args}"
+        if event == "GuardianSet":
+            yield "look", f"the guardian becomes {args.get('guardian')}"
+
+
+def bounds(made: Simulation) -> Told:
+    limits = {
+        (each.contract, each.getter): each
+        for each in BOUNDS.values()
+        if isinstance(each.low, int) and isinstance(each.high, int)
+    }
+    for view in made.views:
+        limit = limits.get((view.contract, view.name))
+        if limit is None or not view.after.isdecimal():
+            continue
+        value = int(view.after)
+        if not int(limit.low) <= value <= int(limit.high):
+            yield "bad", f"{view.contract}.{view.name} becomes {value}, outside {limit.low} … {limit.high}"
+        elif value in (limit.low, limit.high):
+            yield "look", f"{view.contract}.{view.name} becomes {value}, which is as far as the code allows"
+    if "OutOfBounds" in made.error:
+        yield "bad", f"a parameter would leave its bounds: {made.error}"
+
+
+def delay(made: Simulation) -> Told:
+    before, after = made.delay
+    if made.executed and made.announced < before:
+        yield "bad", f"only {made.announced} seconds between queuing and execution, the delay is {before}"
+    if made.executed and after < before:
+        yield (
+            "bad" if after < before / 2 else "look",
+            f"the delay before executions falls from {before} to {after} seconds",
+        )
+
+
+def funds(made: Simulation) -> Told:
+    for name, (before, after) in made.held.items():
+        if name in HOLDERS and after < before:
+            yield "bad", f"{name} has {(before - after) / OPG:,.18g} OPG of other people less"
+    before, after = made.held.get(TREASURY, (0, 0))
+    if after < before:
+        share = (before - after) / before
+        text = f"the treasury pays {(before - after) / OPG:,.18g} OPG, {share:.2%} of what it has"
+        yield ("bad" if share > LARGE_SHARE else "look"), text
+    for contract, event, args in made.events:
+        given = contract == "OPG" and event == "Approval" and args["owner"] == made.deployment.address(TREASURY)
+        if given and args["value"]:
+            amount = f"{int(args['value']) / OPG:,.18g}"
+            yield "bad", f"{args['spender']} may take {amount} OPG from the treasury whenever it likes"
+
+
+def exits(made: Simulation) -> Told:
+    for name, problem in made.exits:
+        if problem:
+            yield ("look" if "could not be opened" in name or name == "any" else "bad"), f"{name}: {problem}"
+
+
+CHECKS: dict[str, Callable[[Simulation], Told]] = {
+    "it can be executed": executes,
+    "targets are the protocol's own, verified contracts": targets,
+    "no target can destroy or replace itself": destruct,
+    "every call can be read, none hides another": readable,
+    "the description says what the calls do": described,
+    "no action is there twice": duplicates,
+    "no ether moves": ether,
+    "addresses are meant": addresses,
+    "no power leaves the timelock": roles,
+    "parameters stay inside their bounds": bounds,
+    "the delay is kept": delay,
+    "nobody's funds are touched": funds,
+    "every exit still works": exits,
+}
+OKAY = {
+    "it can be executed": "proposed, voted, queued and executed on a copy of the chain",
+    "targets are the protocol's own, verified contracts": "their code is what this source compiles to",
+    "no target can destroy or replace itself": "none",
+    "every call can be read, none hides another": "all of it, to the last byte",
+    "the description says what the calls do": "word for word",
+    "no action is there twice": "none",
+    "no ether moves": "none",
+    "addresses are meant": "all known",
+    "no power leaves the timelock": "no role changes",
+    "parameters stay inside their bounds": "all of them",
+    "the delay is kept": "all of it",
+    "nobody's funds are touched": "no OPG leaves a contract",
+    "every exit still works": "stake, thaws and channels that existed before were left afterwards",
+}
+
+
+def flat(values: object) -> Iterator[object]:
+    """All leaves of nested lists and tuples."""
+    if isinstance(values, (list, tuple)):
+        for each in values:
+            yield from flat(each)
+    else:
+        yield values
+
+
+def any_role(contract: str) -> bool:
+    return any(entry.get("name") == "hasRole" for entry in artifact(contract).abi)
+
+
+def same_code(name: str, code: bytes) -> bool:
+    """Whether this is the contract's runtime code, but for its immutables."""
+    made = artifact(name)
+    expected, here = bytearray(bytes.fromhex(made.runtime)), bytearray(code)
+    if len(expected) != len(here):
+        return False
+    for places in made.immutables.values():
+        for at, length in places:
+            expected[at : at + length] = here[at : at + length] = bytes(length)
+    return expected == here
+
+
+def opcodes(code: bytes) -> set[int]:
+    """The instructions of a code, without the data that PUSH carries."""
+    found, at = set(), 0
+    while at < len(code):
+        found.add(code[at])
+        at += code[at] - PUSH1 + 2 if PUSH1 <= code[at] <= PUSH32 else 1
+    return found

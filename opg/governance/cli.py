@@ -1,0 +1,246 @@
+"""`opg proposal …`, `opg delegate`, `opg votes`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from opg.errors import BadInput
+
+OPG = 10**18
+DEFAULT_RPC = "http://127.0.0.1:8545"
+PIPED = 500
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+
+Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
+]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
+]
+Which = Annotated[
+    str, typer.Argument(help="A proposal file, or the (first digits of the) number of a proposal on chain.")
+]
+
+app = typer.Typer(no_args_is_help=True, help="Write, simulate, submit, vote, execute. See docs/governance.md.")
+
+
+@app.command()
+def new(
+    slug: Annotated[str, typer.Argument(help="Name, like raise_the_bond.")],
+    folder: Annotated[Path, typer.Option(help="Where proposals are kept.")] = Path("scripts/proposals"),
+) -> None:
+    """Writes a proposal file to fill in."""
+    from opg.governance.script import new_script
+
+    out.print(f"written: {new_script(slug, folder, datetime.now(UTC).date())}")
+
+
+@app.command()
+def simulate(
+    which: Which,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the report goes, without ending [beside the file].")
+    ] = None,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+) -> None:
+    """Plays the whole life of a proposal on a copy of the chain, and judges it. Exit code 1 when it should not be voted for."""
+    from opg.governance.checks import judge, worst
+    from opg.governance.report import MARKS, WORDS, html, markdown
+    from opg.governance.simulation import simulate as play
+
+    governance, proposal, _ = _load(which, rpc, manifest)
+    made = play(governance.chain, proposal)
+    findings = judge(made)
+    page = markdown(made, findings)
+    to = report or (Path(which).with_suffix("") if which.endswith(".py") else Path(f"proposal-{str(proposal.id)[:8]}"))
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.with_suffix(".md").write_text(page)
+    to.with_suffix(".html").write_text(html(page, proposal.title))
+    for finding in findings:
+        out.print(f"{MARKS[finding.verdict]} {finding.check}: {finding.text}")
+    verdict = worst(findings)
+    out.print(f"{MARKS[verdict]} {WORDS[verdict]}; the report: {to.with_suffix('.md')} and .html")
+    if verdict == "bad":
+        sys.exit(1)
+
+
+@app.command()
+def submit(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
+    """Proposes what a file says."""
+    governance, proposal, streams = _load(which, rpc, manifest)
+    number = governance.submit(_sender(governance, keystore), proposal, streams)
+    out.print(f"proposal {number}: {governance.standing(proposal).next_step(governance.time())}")
+
+
+@app.command("list")
+def list_(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
+    """All proposals, the newest first, whoever made them."""
+    governance = _governance(rpc, manifest)
+    table = Table("number", "title", "state", "next")
+    for number, proposal, _ in reversed(list(governance.all())):
+        standing = governance.standing(proposal)
+        step = standing.next_step(governance.time())
+        table.add_row(str(number)[:12] + "…", proposal.title, standing.state.name.lower(), step)
+    out.print(table if table.row_count else "there are no proposals yet")
+
+
+@app.command()
+def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
+    """What a proposal says, what its calls are, and where it stands."""
+    from opg.governance.proposal import decode_proposal
+
+    governance, proposal, _ = _load(which, rpc, manifest)
+    out.print(f"proposal {proposal.id}\n\n{proposal.description}\n\nits calls:")
+    for number, call in enumerate(decode_proposal(governance.chain.deployment, proposal), 1):
+        out.print(f"{number}. {call}" + ("" if call.function else "   (cannot be read)"))
+    if not _exists(governance, proposal):
+        out.print("\nnot submitted")
+        return
+    standing = governance.standing(proposal)
+    quorum = "" if standing.quorum is None else f", {_opg(standing.quorum)} needed for a quorum"
+    out.print(
+        f"\n{standing.state.name.lower()}; {standing.next_step(governance.time())}\n"
+        f"for {_opg(standing.for_)}, against {_opg(standing.against)}, abstain {_opg(standing.abstain)}{quorum}\n"
+        f"by {standing.proposer}"
+    )
+
+
+@app.command()
+def vote(
+    which: Which,
+    choice: Annotated[str, typer.Argument(help="for, against or abstain.")],
+    reason: Annotated[str, typer.Option(help="Kept on chain.")] = "",
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Casts your votes."""
+    governance, proposal, _ = _load(which, rpc, manifest)
+    weight = governance.vote(_sender(governance, keystore), proposal, choice, reason)
+    out.print(f"{choice}: {_opg(weight)} votes")
+
+
+@app.command()
+def queue(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
+    """Hands an accepted proposal to the timelock. Anybody may."""
+    from opg.governance.onchain import moment
+
+    governance, proposal, _ = _load(which, rpc, manifest)
+    due = governance.queue(_sender(governance, keystore), proposal)
+    out.print(f"queued; it can be executed {moment(due, governance.time())}")
+
+
+@app.command()
+def execute(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
+    """Executes a proposal whose delay is over. Anybody may."""
+    governance, proposal, _ = _load(which, rpc, manifest)
+    sent = governance.execute(_sender(governance, keystore), proposal)
+    out.print(f"executed in {sent.hash}, {sent.gas:,} gas")
+
+
+@app.command()
+def export(
+    which: Which,
+    deed: Annotated[str, typer.Argument(help="submit, vote, queue or execute.")],
+    choice: Annotated[str, typer.Option(help="For vote: for, against or abstain.")] = "for",
+    safe: Annotated[bool, typer.Option("--safe", help="As a file for the Safe's transaction builder.")] = False,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+) -> None:
+    """The transaction as JSON, for a wallet that holds its key elsewhere."""
+    from opg.governance.export import safe_batch, transaction
+
+    governance, proposal, _ = _load(which, rpc, manifest)
+    made = transaction(governance.chain, deed, proposal, choice)
+    shown = safe_batch(governance.chain, f"{deed}: {proposal.title}", made) if safe else made
+    out.print(json.dumps(shown, indent=2))
+
+
+def delegate(
+    to: Annotated[str, typer.Argument(help="Address; your own to vote yourself.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Lets an account vote with the OPG that you hold. Staked OPG votes by itself."""
+    from opg.cli import address
+
+    governance = _governance(rpc, manifest)
+    sender = _sender(governance, keystore)
+    sender.send("OPG", "delegate", address(to))
+    held = int(governance.chain.read("OPG", "balanceOf", sender.address))
+    out.print(f"{address(to)} votes with your {_opg(held)} OPG, in proposals whose voting begins after now")
+
+
+def votes(
+    who: Annotated[str, typer.Argument(help="Address.")], rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None
+) -> None:
+    """Shows how many votes an account has, and what a proposal needs."""
+    from opg.cli import address
+
+    governance = _governance(rpc, manifest)
+    read, who = governance.chain.read, address(who)
+    now = governance.time() - 1
+    out.print(f"votes: {_opg(int(read('OPGGovernor', 'getVotes', who, now)))}")
+    held, delegate_ = int(read("OPG", "balanceOf", who)), read("OPG", "delegates", who)
+    if held and int(delegate_, 16) == 0:
+        out.print(f"{_opg(held)} OPG in the wallet do not vote: opg delegate {who}")
+    out.print(f"a proposal needs {_opg(int(read('OPGGovernor', 'proposalThreshold')))} to be made, "
+              f"{_opg(int(read('OPGGovernor', 'quorum', now)))} to be valid")  # fmt: skip
+
+
+def _governance(rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
+    from opg.cli import connect
+    from opg.governance.onchain import Governance
+
+    return Governance(connect(rpc, manifest))
+
+
+def _sender(governance, keystore: Path | None):  # type: ignore[no-untyped-def]
+    from opg.cli import sender_of
+
+    return sender_of(governance.chain, keystore)
+
+
+def _load(which: str, rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
+    """Governance, the proposal that is meant, and the streams that it pays into."""
+    from opg.governance.proposal import build
+    from opg.governance.script import load_script
+    from opg.governance.terms import Vesting
+
+    governance = _governance(rpc, manifest)
+    if which.isdecimal():
+        return governance, governance.find(int(which)), []
+    if not which.endswith(".py"):
+        raise BadInput(f"{which!r} is neither a proposal file nor a number", "see them all: opg proposal list")
+    script = load_script(Path(which))
+    streams = [each for _, call in script.actions for each in call.arguments if isinstance(each, Vesting)]
+    return governance, build(script, governance.chain.deployment), streams
+
+
+def _exists(governance, proposal) -> bool:  # type: ignore[no-untyped-def]
+    from opg.errors import TransactionRefused
+
+    try:
+        governance.chain.read("OPGGovernor", "state", proposal.id)
+    except TransactionRefused:
+        return False
+    return True
+
+
+def _opg(wei: int) -> str:
+    from decimal import Decimal
+
+    return f"{Decimal(wei) / OPG:,f}"

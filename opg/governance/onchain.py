@@ -1,0 +1,173 @@
+"""Proposals on chain: finding them, where they stand, and what moves them on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from opg.chain import Chain, EventReader, Sender
+from opg.errors import BadInput
+from opg.governance.proposal import Proposal
+from opg.governance.terms import Vesting
+from opg.governance.vesting import PROXY, SALT, init_code, wallet_address
+
+CHOICES = {"against": 0, "for": 1, "abstain": 2}
+
+
+class State(IntEnum):
+    """`IGovernor.ProposalState`."""
+
+    PENDING = 0
+    ACTIVE = 1
+    CANCELED = 2
+    DEFEATED = 3
+    SUCCEEDED = 4
+    QUEUED = 5
+    EXPIRED = 6
+    EXECUTED = 7
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a proposal stands. Times are unix seconds on the chain's clock; votes are wei of OPG."""
+
+    state: State
+    proposer: str
+    votes_begin: int
+    votes_end: int
+    due: int  # when it can be executed; 0 until it is queued
+    against: int
+    for_: int
+    abstain: int
+    quorum: int | None  # known once voting began
+
+    def next_step(self, now: int) -> str:
+        """What can be done, and when: for people."""
+        match self.state:
+            case State.PENDING:
+                return f"voting begins {moment(self.votes_begin, now)}"
+            case State.ACTIVE:
+                return f"voting ends {moment(self.votes_end, now)}: opg proposal vote"
+            case State.SUCCEEDED:
+                return "it can be queued: opg proposal queue"
+            case State.QUEUED if self.due > now:
+                return f"it can be executed {moment(self.due, now)}"
+            case State.QUEUED:
+                return "it can be executed: opg proposal execute"
+            case _:
+                return "nothing more can happen"
+
+
+def moment(then: int, now: int) -> str:
+    """A time with its distance: `2026-11-21 10:00:00 UTC (in 2 days 3 hours)`."""
+    from datetime import UTC, datetime
+
+    left, parts = abs(then - now), []
+    for name, size in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        number, left = divmod(left, size)
+        if number and len(parts) < 2:
+            parts.append(f"{number} {name}{'s' if number > 1 else ''}")
+    distance = " ".join(parts) or "0 seconds"
+    when = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{when} ({'in ' + distance if then >= now else distance + ' ago'})"
+
+
+class Governance:
+    """The governor of one deployment."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.governor = chain.contract("OPGGovernor")
+
+    def all(self) -> Iterator[tuple[int, Proposal, str]]:
+        """Number, proposal and proposer of all that was ever proposed, oldest first, whoever made it with whatever tool."""
+        for event in EventReader(self.chain, [("OPGGovernor", "ProposalCreated")]).read():
+            args = event.args
+            made = Proposal(
+                tuple(args["targets"]),
+                tuple(args["values"]),
+                tuple(bytes(each) for each in args["calldatas"]),
+                args["description"],
+            )
+            yield int(args["proposalId"]), made, str(args["proposer"])
+
+    def find(self, number: int) -> Proposal:
+        """A proposal by its number, or by its first digits. Raises `BadInput`."""
+        found = {each: made for each, made, _ in self.all() if str(each).startswith(str(number))}
+        if number in found:
+            return found[number]
+        if len(found) != 1:
+            kind = "no proposal" if not found else "more than one proposal"
+            raise BadInput(f"{kind} has the number {number}", "see them all: opg proposal list")
+        return next(iter(found.values()))
+
+    def standing(self, proposal: Proposal) -> Standing:
+        """Where a proposal stands. Raises `TransactionRefused` when it was never submitted."""
+        read, number = self.chain.read, proposal.id
+        state = State(read("OPGGovernor", "state", number))
+        begin = int(read("OPGGovernor", "proposalSnapshot", number))
+        against, in_favour, abstain = read("OPGGovernor", "proposalVotes", number)
+        known = begin < self.time()
+        return Standing(
+            state,
+            read("OPGGovernor", "proposalProposer", number),
+            begin,
+            int(read("OPGGovernor", "proposalDeadline", number)),
+            int(read("OPGGovernor", "proposalEta", number)),
+            int(against),
+            int(in_favour),
+            int(abstain),
+            int(read("OPGGovernor", "quorum", begin)) if known else None,
+        )
+
+    def time(self) -> int:
+        """The chain's clock: the newest block's second."""
+        return int(self.chain.block("latest")["timestamp"])
+
+    def submit(self, sender: Sender, proposal: Proposal, streams: list[Vesting]) -> int:
+        """Proposes; creates wallets of streams that are not there yet. Gives the proposal's number."""
+        for terms in streams:
+            self.create_wallet(sender, terms)
+        sender.send("OPGGovernor", "propose", *self._parts(proposal), proposal.description)
+        return proposal.id
+
+    def create_wallet(self, sender: Sender, terms: Vesting) -> str:
+        """The wallet of a stream; creates it unless somebody did."""
+        address = wallet_address(terms)
+        eth = self.chain.w3.eth
+        if not self.chain.rpc(lambda: eth.get_code(address)):
+            if not self.chain.rpc(lambda: eth.get_code(PROXY)):
+                raise BadInput(f"this chain has no CREATE2 proxy at {PROXY}", "deploy it first: see docs/deploying.md")
+            sender.send_data(PROXY, SALT + init_code(terms), "Stream")
+        return address
+
+    def vote(self, sender: Sender, proposal: Proposal, choice: str, reason: str = "") -> int:
+        """Casts the sender's votes; gives how many they were."""
+        if choice not in CHOICES:
+            raise BadInput(f"{choice!r} is no vote", "choose one of: " + ", ".join(CHOICES))
+        begin = int(self.chain.read("OPGGovernor", "proposalSnapshot", proposal.id))
+        if begin >= self.time():
+            raise BadInput("voting has not begun", f"it begins {moment(begin, self.time())}")
+        weight = int(self.chain.read("OPGGovernor", "getVotes", sender.address, begin))
+        if not weight:
+            raise BadInput(
+                f"{sender.address} had no votes when voting began",
+                "votes count once they are delegated: opg delegate, before the next proposal",
+            )
+        sender.send("OPGGovernor", "castVoteWithReason", proposal.id, CHOICES[choice], reason)
+        return weight
+
+    def queue(self, sender: Sender, proposal: Proposal) -> int:
+        """Hands an accepted proposal to the timelock; gives the second from which it can be executed."""
+        sender.send("OPGGovernor", "queue", *self._parts(proposal), proposal.description_hash)
+        return int(self.chain.read("OPGGovernor", "proposalEta", proposal.id))
+
+    def execute(self, sender: Sender, proposal: Proposal) -> Any:
+        """Executes a proposal whose delay is over."""
+        return sender.send("OPGGovernor", "execute", *self._parts(proposal), proposal.description_hash)
+
+    @staticmethod
+    def _parts(proposal: Proposal) -> tuple[list[str], list[int], list[bytes]]:
+        return list(proposal.targets), list(proposal.values), list(proposal.calldatas)

@@ -1,0 +1,172 @@
+"""A proposal as the chain has it: targets, values, calldata and a description that repeats every call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.abi import collapse_if_tuple
+from eth_utils.address import is_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+from opg.chain.artifacts import artifact
+from opg.chain.deployment import Deployment
+from opg.errors import BadInput
+from opg.governance.script import Script
+from opg.governance.terms import Call, Term, Vesting
+from opg.governance.vesting import wallet_address
+
+CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
+ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the governor hashes into a proposal's number."""
+
+    targets: tuple[str, ...]
+    values: tuple[int, ...]
+    calldatas: tuple[bytes, ...]
+    description: str
+
+    @property
+    def description_hash(self) -> bytes:
+        return keccak(text=self.description)
+
+    @property
+    def id(self) -> int:
+        """The governor's `hashProposal`."""
+        arguments = [list(self.targets), list(self.values), list(self.calldatas), self.description_hash]
+        return int.from_bytes(keccak(encode(["address[]", "uint256[]", "bytes[]", "bytes32"], arguments)), "big")
+
+    @property
+    def title(self) -> str:
+        first = next((line for line in self.description.splitlines() if line.strip()), "")
+        return first.lstrip("# ").strip() or "(no title)"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One call as far as it can be read. `function` is None where nobody knows the selector or the calldata is not canonical."""
+
+    target: str
+    contract: str | None
+    function: str | None
+    inputs: tuple[tuple[str, str], ...]  # type and name of each argument
+    arguments: tuple[Any, ...]
+    value: int
+    data: bytes
+
+    def __str__(self) -> str:
+        """The canonical line: what the description repeats."""
+        place = self.contract or self.target
+        paid = f" with {self.value} wei" if self.value else ""
+        if self.function is None:
+            return f"{place}: 0x{self.data.hex()}{paid}"
+        listed = ", ".join(
+            f"{name}={shown(value)}" if name else shown(value)
+            for (_, name), value in zip(self.inputs, self.arguments, strict=True)
+        )
+        return f"{place}.{self.function}({listed}){paid}"
+
+
+def build(script: Script, deployment: Deployment) -> Proposal:
+    """The proposal that a script makes on one deployment. Raises `BadInput` for arguments that do not fit."""
+    targets, calldatas, items = [], [], []
+    for number, (said, call) in enumerate(script.actions, 1):
+        target = deployment.address(call.contract)
+        data = calldata(call, deployment)
+        targets.append(target)
+        calldatas.append(data)
+        items.append(f"{number}. {said}\n   `{decode_call(deployment, target, 0, data)}`")
+    parts = [f"# {script.title}", script.reason, "\n".join(items)]
+    description = "\n\n".join(part for part in parts if part)
+    return Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
+
+
+def calldata(call: Call, deployment: Deployment) -> bytes:
+    """Selector and arguments."""
+    entry = call.abi
+    types = [collapse_if_tuple(dict(each)) for each in entry["inputs"]]
+    arguments = [_resolved(each, deployment) for each in call.arguments]
+    try:
+        return selector(entry) + encode(types, arguments)
+    except (EncodingError, TypeError, ValueError) as problem:
+        raise BadInput(
+            f"{call.contract}.{call.function}({', '.join(types)}): {problem}", "correct the script"
+        ) from None
+
+
+def decode_call(deployment: Deployment, target: str, value: int, data: bytes) -> Decoded:
+    """Reads a call. Only calldata that encodes back to the very same bytes counts as read: nothing can hide behind the arguments."""
+    target = to_checksum_address(target)
+    name = contract_at(deployment).get(target)
+    for entry in artifact(name).abi if name else ():
+        if entry["type"] != "function" or selector(entry) != data[:4]:
+            continue
+        types = [collapse_if_tuple(dict(each)) for each in entry["inputs"]]
+        try:
+            arguments = decode(types, data[4:])
+            canonical = encode(types, arguments) == data[4:]
+        except (DecodingError, EncodingError, OverflowError, ValueError):
+            break
+        if canonical:
+            inputs = tuple(zip(types, (each["name"].rstrip("_") for each in entry["inputs"]), strict=True))
+            return Decoded(target, name, entry["name"], inputs, arguments, value, data)
+    return Decoded(target, name, None, (), (), value, data)
+
+
+def decode_proposal(deployment: Deployment, proposal: Proposal) -> list[Decoded]:
+    """All calls of a proposal, also of one that was made elsewhere."""
+    parts = zip(proposal.targets, proposal.values, proposal.calldatas, strict=True)
+    return [decode_call(deployment, target, value, data) for target, value, data in parts]
+
+
+def items(description: str) -> list[tuple[str, str | None]]:
+    """The numbered sentences of a description, each with the code line behind it (None where there is none)."""
+    found: list[tuple[str, str | None]] = []
+    lines = description.splitlines()
+    for at, line in enumerate(lines):
+        match = ITEM.match(line)
+        if match and int(match[1]) == len(found) + 1:
+            code = CODE_LINE.match(lines[at + 1]) if at + 1 < len(lines) else None
+            found.append((match[2], code[1] if code else None))
+    return found
+
+
+def contract_at(deployment: Deployment) -> Mapping[str, str]:
+    """Names by address."""
+    return {to_checksum_address(address): name for name, address in deployment.addresses.items()}
+
+
+def selector(entry: Mapping[str, Any]) -> bytes:
+    """The first four bytes of a call."""
+    types = ",".join(collapse_if_tuple(dict(each)) for each in entry["inputs"])
+    return keccak(text=f"{entry['name']}({types})")[:4]
+
+
+def shown(value: Any) -> str:
+    """An argument, exactly: whole numbers in full, bytes in hexadecimal, addresses with their checksum."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, str):
+        return to_checksum_address(value) if is_address(value) else repr(value)
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return str(value)
+
+
+def _resolved(value: Any, deployment: Deployment) -> Any:
+    if isinstance(value, Term):
+        return deployment.address(value.contract_name)
+    if isinstance(value, Vesting):
+        return wallet_address(value)
+    if isinstance(value, str) and is_address(value):
+        return to_checksum_address(value)
+    if isinstance(value, (list, tuple)):
+        return [_resolved(each, deployment) for each in value]
+    return value

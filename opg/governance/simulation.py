@@ -1,0 +1,203 @@
+"""A proposal's whole life on a private copy of the chain: proposed, voted, queued, executed; and what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from opg.chain import Chain
+from opg.chain.deployment import Deployment
+from opg.errors import OPGError
+from opg.governance.exits import Exits
+from opg.governance.fork import Fork, Played, Reverted
+from opg.governance.onchain import CHOICES
+from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
+
+HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's OPG
+TREASURY = "OPGTimelock"
+ANYBODY = to_checksum_address("0x" + "a11ce".rjust(40, "0"))  # may queue and execute
+PASSING = frozenset({"clock"})  # views that change by themselves
+DELEGATED = "0xdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a724"  # DelegateVotesChanged
+
+
+@dataclass(frozen=True)
+class View:
+    """A view without arguments whose value is another one afterwards."""
+
+    contract: str
+    name: str
+    before: str
+    after: str
+
+
+@dataclass
+class Simulation:
+    """All that a report and its checks are made of. Amounts are wei."""
+
+    proposal: Proposal
+    calls: list[Decoded]
+    deployment: Deployment
+    chain_id: int
+    block: int
+    lent: int = 0  # votes that nobody has delegated today and the simulation needed
+    steps: list[Played] = field(default_factory=list)
+    error: str = ""  # why it stopped; empty when it was executed
+    events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    slots: list[tuple[str, str, str, str]] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+    held: dict[str, tuple[int, int]] = field(default_factory=dict)  # OPG of each contract, before and after
+    ether: dict[str, tuple[int, int]] = field(default_factory=dict)
+    exits: list[tuple[str, str]] = field(default_factory=list)  # what was tried afterwards, and why it failed
+    code: dict[str, bytes] = field(default_factory=dict)  # of every address that is called or named in an argument
+    delay: tuple[int, int] = (0, 0)
+    announced: int = 0  # seconds between queuing and execution
+
+    @property
+    def executed(self) -> bool:
+        return not self.error and bool(self.steps)
+
+
+def simulate(chain: Chain, proposal: Proposal, with_exits: bool = True) -> Simulation:
+    """Plays a proposal on a copy of the chain. The chain itself is only read.
+
+    A proposal that exists already is played from where it stands. What a proposal breaks is in the result, never raised.
+    """
+    with Fork(chain) as fork:
+        return _Stage(fork, proposal, with_exits).play()
+
+
+class _Stage:
+    def __init__(self, fork: Fork, proposal: Proposal, with_exits: bool) -> None:
+        self.fork, self.proposal = fork, proposal
+        calls = decode_proposal(fork.deployment, proposal)
+        self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head())
+        self.exits = Exits(fork) if with_exits else None
+        self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
+
+    def play(self) -> Simulation:
+        made, fork = self.made, self.fork
+        made.code = self._code()
+        if self.exits:
+            self.exits.prepare()
+        try:
+            self._to_the_queue()
+            made.delay = (int(fork.chain.read(TREASURY, "getMinDelay")), 0)
+            with self._compared():
+                hashed = self.proposal.description_hash
+                played = self._step(None, "execute", *self.parts, hashed)
+            made.events = list(fork.events(played))
+            made.slots = fork.slots(played)
+            made.delay = (made.delay[0], int(fork.chain.read(TREASURY, "getMinDelay")))
+        except OPGError as problem:
+            made.error = str(problem)
+        if self.exits and made.executed:
+            made.exits = self.exits.leave()
+        return made
+
+    # ------------------------------------------------------------------ the life of it
+
+    def _to_the_queue(self) -> None:
+        fork, read = self.fork, self.fork.chain.read
+        number, hashed = self.proposal.id, self.proposal.description_hash
+        if fork.try_read("OPGGovernor", "state", number) is None:
+            voters = self._voters()
+            proposer = max(voters, key=lambda account: voters[account])
+            self._step(proposer, "propose", *self.parts, self.proposal.description)
+        else:
+            voters = self._voters()
+        begin = int(read("OPGGovernor", "proposalSnapshot", number))
+        fork.move_to(begin + 1)
+        state = int(read("OPGGovernor", "state", number))
+        if state == 1:
+            for account in voters:
+                if not read("OPGGovernor", "hasVoted", number, account) and read(
+                    "OPGGovernor", "getVotes", account, begin
+                ):
+                    self._step(account, "castVote", number, CHOICES["for"])
+            fork.move_to(int(read("OPGGovernor", "proposalDeadline", number)) + 1)
+        queued_at = fork.time()
+        if int(read("OPGGovernor", "state", number)) == 4:
+            queued_at = fork.time() + 1
+            self._step(None, "queue", *self.parts, hashed)
+        due = int(read("OPGGovernor", "proposalEta", number))
+        self.made.announced = max(0, due - queued_at)
+        fork.move_to(due)
+
+    def _voters(self) -> dict[str, int]:
+        """Who votes, with how many votes; at least what proposal and quorum need."""
+        fork, read = self.fork, self.fork.chain.read
+        now = fork.time()
+        supply = int(read("OPG", "totalSupply"))
+        share = int(read("OPGGovernor", "quorumNumerator")) / int(read("OPGGovernor", "quorumDenominator"))
+        needed = max(int(supply * share) + 1, int(read("OPGGovernor", "proposalThreshold")))
+        fork.move_to(now + 1)
+        found = {account: int(read("OPGGovernor", "getVotes", account, now)) for account in fork.accounts(DELEGATED, 1)}
+        voters = {account: votes for account, votes in sorted(found.items(), key=lambda each: -each[1]) if votes}
+        top = next(iter(voters.values()), 0)
+        if sum(voters.values()) >= needed and top >= int(read("OPGGovernor", "proposalThreshold")):
+            return voters
+        return self._lend(voters, needed)
+
+    def _lend(self, voters: dict[str, int], needed: int) -> dict[str, int]:
+        """Lets the largest holders vote who have not delegated, until there is enough."""
+        fork, read = self.fork, self.fork.chain.read
+        held = {
+            account: has for account, has in fork.holders().items() if int(read("OPG", "delegates", account), 16) == 0
+        }
+        for account, amount in held.items():
+            if sum(voters.values()) >= needed and self.made.lent:
+                break
+            fork.send(account, "OPG", "delegate", account)
+            voters[account] = voters.get(account, 0) + amount
+            self.made.lent += amount
+        fork.move_to(fork.time() + 1)
+        if sum(voters.values()) < needed:
+            raise Reverted("there is not enough OPG outside of contracts to reach a quorum")
+        return voters
+
+    def _step(self, account: str | None, function: str, *arguments: Any) -> Played:
+        played = self.fork.send(account or ANYBODY, "OPGGovernor", function, *arguments)
+        self.made.steps.append(played)
+        return played
+
+    # ------------------------------------------------------------------ before and after
+
+    @contextmanager
+    def _compared(self) -> Iterator[None]:
+        before, held, ether = self._views(), self._held(), self._ether()
+        yield
+        after, held_after, ether_after = self._views(), self._held(), self._ether()
+        self.made.views = [
+            View(contract, name, value, after[contract, name])
+            for (contract, name), value in before.items()
+            if after[contract, name] != value
+        ]
+        self.made.held = {name: (amount, held_after[name]) for name, amount in held.items()}
+        self.made.ether = {name: (amount, ether_after[name]) for name, amount in ether.items()}
+
+    def _views(self) -> dict[tuple[str, str], str]:
+        return {
+            place: "reverts" if value is None else shown(value)
+            for place, value in self.fork.views().items()
+            if place[1] not in PASSING
+        }
+
+    def _held(self) -> dict[str, int]:
+        read, at = self.fork.chain.read, self.fork.deployment.address
+        return {name: int(read("OPG", "balanceOf", at(name))) for name in (*HOLDERS, TREASURY)}
+
+    def _ether(self) -> dict[str, int]:
+        eth = self.fork.chain.w3.eth
+        return {name: int(eth.get_balance(at)) for name, at in self.fork.deployment.addresses.items()}  # type: ignore[arg-type]
+
+    def _code(self) -> dict[str, bytes]:
+        named = set(self.proposal.targets)
+        for call in self.made.calls:
+            for (kind, _), value in zip(call.inputs, call.arguments, strict=True):
+                named |= {value} if kind == "address" else set(value) if kind == "address[]" else set()
+        eth = self.fork.chain.w3.eth
+        return {to_checksum_address(each): bytes(eth.get_code(to_checksum_address(each))) for each in named}

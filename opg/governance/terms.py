@@ -1,0 +1,191 @@
+"""The words that a proposal script is written in. They know ABIs, and no chain: addresses come in when the proposal is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.address import is_address
+from eth_utils.crypto import keccak
+
+from opg.chain.artifacts import artifact
+from opg.errors import BadInput
+
+WEI = 10**18
+SETTERS = ("set", "update")  # OpenZeppelin has both: setVotingDelay, updateQuorumNumerator
+
+
+@dataclass(frozen=True)
+class Vesting:
+    """A VestingWallet: what a stream is paid into. It pays its beneficiary linearly from `start`, for `seconds`."""
+
+    beneficiary: str
+    start: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One function of one contract with its arguments; `Term`s and `Vesting`s among them become addresses later."""
+
+    contract: str
+    function: str
+    arguments: tuple[Any, ...]
+
+    @property
+    def abi(self) -> dict[str, Any]:
+        """The function's ABI entry. Raises `BadInput` where there is none that takes these arguments."""
+        found = [
+            entry
+            for entry in artifact(self.contract).abi
+            if entry["type"] == "function" and entry["name"] == self.function
+        ]
+        fitting = [entry for entry in found if len(entry["inputs"]) == len(self.arguments)]
+        if not found:
+            raise BadInput(f"{self.contract} has no function {self.function}", "see contracts/interfaces/")
+        if len(fitting) != 1:
+            takes = " or ".join(str(len(entry["inputs"])) for entry in found)
+            raise BadInput(
+                f"{self.contract}.{self.function} takes {takes} arguments, {len(self.arguments)} are given",
+                "see contracts/interfaces/",
+            )
+        return fitting[0]
+
+
+class Term:
+    """A contract of the protocol, or one of its members: `Disputes`, `Disputes.windowSeconds`. Calling a member makes a `Call`."""
+
+    def __init__(self, contract: str, member: str | None = None) -> None:
+        self._contract, self._member = contract, member
+
+    @property
+    def contract_name(self) -> str:
+        return self._contract
+
+    @property
+    def member(self) -> str | None:
+        return self._member
+
+    def __getattr__(self, name: str) -> Term:
+        if name.startswith("_") or self._member is not None:
+            raise AttributeError(name)
+        return Term(self._contract, name)
+
+    def __call__(self, *arguments: Any) -> Call:
+        if self._member is None:
+            raise BadInput(f"{self._contract} is no function", f"name one of its functions: {self._contract}.…(…)")
+        return Call(self._contract, self._member, arguments)
+
+    def __repr__(self) -> str:
+        return self._contract + (f".{self._member}" if self._member else "")
+
+
+Action = tuple[str, Call]
+
+
+def contract(name: str) -> Term:
+    """Any contract of the deployment by its name in the manifest."""
+    return Term(name)
+
+
+OPG, Models, Staking, Inference = Term("OPG"), Term("Models"), Term("Staking"), Term("Inference")
+Channels, Disputes, Guardian = Term("Channels"), Term("Disputes"), Term("Guardian")
+OPGGovernor, OPGTimelock = Term("OPGGovernor"), Term("OPGTimelock")
+
+
+def hours(number: float) -> int:
+    """Seconds."""
+    return _whole(number * 3_600, "seconds")
+
+
+def days(number: float) -> int:
+    """Seconds."""
+    return _whole(number * 86_400, "seconds")
+
+
+def tokens(number: int | str) -> int:
+    """Wei of OPG. Write fractions as text: `tokens("0.5")`."""
+    from decimal import Decimal, InvalidOperation
+
+    if isinstance(number, float):
+        raise BadInput(f"tokens({number}) would be rounded", f'write tokens("{number}")')
+    try:
+        return _whole(Decimal(number) * WEI, "wei")
+    except InvalidOperation:
+        raise BadInput(f"{number!r} is not an amount of OPG", 'write it like tokens(100) or tokens("0.5")') from None
+
+
+def percent(number: float) -> int:
+    """Percent, as the governor counts its quorum."""
+    return _whole(number, "percent")
+
+
+def bps(number: float) -> int:
+    """Basis points: `bps(3)` percent is 300."""
+    return _whole(number * 100, "basis points")
+
+
+def set_(parameter: Term, value: Any) -> Call:
+    """Calls the setter of a parameter: `set_(Disputes.bond, tokens(500))`."""
+    if not isinstance(parameter, Term) or parameter.member is None:
+        raise BadInput(f"{parameter!r} is no parameter", "write set_(Contract.parameter, value)")
+    known = {entry["name"] for entry in artifact(parameter.contract_name).abi if entry["type"] == "function"}
+    capital = parameter.member[0].upper() + parameter.member[1:]
+    for verb in SETTERS:
+        if verb + capital in known:
+            return Call(parameter.contract_name, verb + capital, (value,))
+    settable = sorted(name for name in known if name.startswith(SETTERS))
+    raise BadInput(
+        f"{parameter!r} cannot be set by vote",
+        f"{parameter.contract_name} has: {', '.join(settable) or 'no setters; it never changes'}",
+    )
+
+
+def give_role(place: Term, role: str, account: Term | str) -> Call:
+    """Lets a module in: `give_role(Staking, "SLASHER_ROLE", "0x…")`."""
+    return Call(place.contract_name, "grantRole", (role_id(role), account))
+
+
+def take_role(place: Term, role: str, account: Term | str) -> Call:
+    """Takes a role away."""
+    return Call(place.contract_name, "revokeRole", (role_id(role), account))
+
+
+def grant(to: Term | str, amount: int) -> Call:
+    """Pays out of the treasury, which is the timelock."""
+    return Call("OPG", "transfer", (to, amount))
+
+
+def stream(beneficiary: str, amount: int, start: int, seconds: int) -> Call:
+    """Pays out of the treasury over time, through an OpenZeppelin VestingWallet. `start` is in unix seconds.
+
+    The wallet's address follows from its terms. `opg proposal submit` creates it when it is not there: anybody may, so it is no action
+    of the proposal that somebody could get in front of.
+    """
+    if not is_address(beneficiary):
+        raise BadInput(f"{beneficiary!r} is no address", "write 0x and 40 hexadecimal digits")
+    if seconds <= 0:
+        raise BadInput("a stream takes time", "give its length in seconds, for example days(365)")
+    return Call("OPG", "transfer", (Vesting(beneficiary, start, seconds), amount))
+
+
+def role_id(role: str) -> bytes:
+    """What AccessControl calls a role."""
+    return bytes(32) if role == "DEFAULT_ADMIN_ROLE" else keccak(text=role)
+
+
+def roles_of(names: Sequence[str]) -> dict[bytes, str]:
+    """Names by role id, of all roles that the contracts declare."""
+    found = {bytes(32): "DEFAULT_ADMIN_ROLE"}
+    for name in names:
+        for entry in artifact(name).abi:
+            if entry["type"] == "function" and entry["name"].endswith("_ROLE"):
+                found[role_id(entry["name"])] = entry["name"]
+    return found
+
+
+def _whole(value: Any, unit: str) -> int:
+    if value != int(value):
+        raise BadInput(f"{value} is no whole number of {unit}", "round it yourself")
+    return int(value)

@@ -1,0 +1,234 @@
+"""A whole life on a copy of the chain, and the verdict on it."""
+
+from __future__ import annotations
+
+import pytest
+from eth_utils.address import to_checksum_address
+
+from opg.governance.checks import judge, worst
+from opg.governance.proposal import Proposal, calldata
+from opg.governance.report import html, markdown
+from opg.governance.simulation import simulate
+from opg.governance.terms import OPGGovernor, Staking, Term, give_role, set_, take_role, tokens
+from tests.unit.governance.conftest import TREASURY, opg
+
+THRESHOLD = ("Set the votes that a proposal needs to 2 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))")
+BOB = to_checksum_address("0x" + "b0" * 20)
+
+
+def test_a_good_proposal_is_called_good(governance, proposed):
+    made = simulate(governance.chain, proposed(THRESHOLD))
+    findings = judge(made)
+    assert worst(findings) == "good", findings
+    assert made.lent == 0
+    assert [step.label for step in made.steps] == [
+        f"OPGGovernor.{verb}" for verb in ("propose", "castVote", "queue", "execute")
+    ]
+    assert [(v.name, v.before, v.after) for v in made.views] == [
+        ("proposalThreshold", str(opg(1)), str(opg(2))),
+    ]
+    assert ("OPGGovernor", "ProposalThresholdSet") in [(contract, name) for contract, name, _ in made.events]
+    assert any(at == governance.governor.address for at, _, _, _ in made.slots)
+    assert [name for name, problem in made.exits if not problem] == [
+        "finish a thaw that began before", "begin and finish a thaw", "close a channel"
+    ]  # fmt: skip
+
+
+def test_the_chain_itself_is_left_alone(governance, proposed, stage):
+    head, made = stage.chain.head(), proposed(THRESHOLD)
+    simulate(governance.chain, made)
+    assert stage.chain.head() == head
+    assert list(governance.all()) == []
+
+
+def test_a_grant_is_shown_and_left_to_people(governance, proposed):
+    made = simulate(governance.chain, proposed((f"Pay 500 OPG to {BOB}", f"grant('{BOB}', tokens(500))")))
+    findings = judge(made)
+    assert worst(findings) == "look"
+    assert made.held["OPGTimelock"] == (opg(TREASURY), opg(TREASURY - 500))
+    said = " ".join(finding.text for finding in findings)
+    assert "the treasury pays 500 OPG, 0.05% of what it has" in said
+    assert "has no code: make sure that it is whom you mean" in said
+
+
+def test_nobody_who_delegated_is_told(stage, proposed):
+    """Votes are lent, and that is said."""
+    made = simulate(stage.chain, proposed(THRESHOLD))
+    assert made.executed
+    assert worst(findings := judge(made)) == "look"
+    assert "for want of votes" in findings[0].text
+
+
+def test_a_proposal_on_chain_is_played_from_where_it_stands(governance, proposed, stage):
+    made = proposed(THRESHOLD)
+    governance.submit(stage.bank, made, [])
+    played = simulate(governance.chain, governance.find(made.id))
+    assert played.steps[0].label == "OPGGovernor.castVote"
+    assert worst(judge(played)) == "good"
+
+
+def by_hand(stage, *calls, description="# Harmless\n\nOnly a small thing.", values=None, data=None, targets=None):
+    """A proposal that was made elsewhere."""
+    deployment = stage.chain.deployment
+    targets = targets or [deployment.address(call.contract) for call in calls]
+    data = data or [calldata(call, deployment) for call in calls]
+    return Proposal(tuple(targets), tuple(values or [0] * len(targets)), tuple(data), description)
+
+
+SMALL = set_(OPGGovernor.proposalThreshold, tokens(2))
+
+
+def hidden_call(stage, proposed):
+    good = proposed(THRESHOLD)
+    extra = by_hand(stage, take_role(Staking, "SLASHER_ROLE", Term("Disputes")))
+    joined = (good.targets + extra.targets, good.values + extra.values, good.calldatas + extra.calldatas)
+    return Proposal(*joined, good.description)
+
+
+def trailing_bytes(stage, proposed):
+    return by_hand(stage, SMALL, data=[calldata(SMALL, stage.chain.deployment) + b"\1"])
+
+
+def call_in_a_call(stage, proposed):
+    inner = calldata(give_role(Staking, "SLASHER_ROLE", BOB), stage.chain.deployment)
+    return by_hand(stage, OPGGovernor.relay(Staking, 0, inner))
+
+
+def role_grab(stage, proposed):
+    return proposed((f"Let {BOB} look after Staking", f"give_role(Staking, 'DEFAULT_ADMIN_ROLE', '{BOB}')"))
+
+
+def slasher_for_a_person(stage, proposed):
+    return proposed((f"Let {BOB} slash", f"give_role(Staking, 'SLASHER_ROLE', '{BOB}')"))
+
+
+def timelock_loses_its_role(stage, proposed):
+    return proposed(("Tidy up", "take_role(Staking, 'DEFAULT_ADMIN_ROLE', OPGTimelock)"))
+
+
+def second_proposer(stage, proposed):
+    return proposed((f"Let {BOB} propose", f"give_role(OPGTimelock, 'PROPOSER_ROLE', '{BOB}')"))
+
+
+def out_of_bounds(stage, proposed):
+    return proposed(("Let the voters wait 60 days", "set_(OPGGovernor.votingDelay, days(60))"))
+
+
+def unknown_target(stage, proposed):
+    return by_hand(stage, targets=[BOB], data=[b""])
+
+
+def ether(stage, proposed):
+    return by_hand(stage, SMALL, values=[5])
+
+
+def self_destructing_target(stage, proposed):
+    code = "0x6000ff"
+    at = to_checksum_address("0x" + "de" * 20)
+    stage.local.rpc("anvil_setCode", at, code)
+    return by_hand(stage, targets=[at], data=[b"\1\2\3\4"])
+
+
+def proxy_target(stage, proposed):
+    at = to_checksum_address("0x" + "df" * 20)
+    stage.local.rpc("anvil_setCode", at, "0x5f5f5f5f5f5af400")
+    return by_hand(stage, targets=[at], data=[b"\1\2\3\4"])
+
+
+def exchanged_code(stage, proposed):
+    stage.local.rpc("anvil_setCode", stage.chain.deployment.address("Guardian"), "0x00")
+    return proposed(("Another guardian", f"Guardian.setGuardian('{BOB}')"))
+
+
+def other_words(stage, proposed):
+    return proposed(("Set the votes that a proposal needs to 3 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))"))
+
+
+def other_code_line(stage, proposed):
+    good = proposed(THRESHOLD)
+    return Proposal(good.targets, good.values, good.calldatas, good.description.replace("000)`", "001)`"))
+
+
+def other_address(stage, proposed):
+    return proposed((f"Pay 1 OPG to {'0x' + 'cc' * 20}", f"grant('{BOB}', tokens(1))"))
+
+
+def no_delay(stage, proposed):
+    return proposed(("Execute at once, after 0 seconds", "set_(OPGTimelock.delay, 0)"))
+
+
+def treasury_drain(stage, proposed):
+    return proposed((f"Pay {TREASURY - 1:,} OPG to {BOB}", f"grant('{BOB}', tokens({TREASURY - 1}))"))
+
+
+def open_allowance(stage, proposed):
+    return proposed((f"Let {BOB} take 5 OPG", f"OPG.approve('{BOB}', tokens(5))"))
+
+
+def paid_into_a_contract(stage, proposed):
+    return proposed(("Pay 5 OPG into Staking", "grant(Staking, tokens(5))"))
+
+
+def paid_to_nobody(stage, proposed):
+    return proposed(("Pay 5 OPG", f"grant('{'0x' + '00' * 20}', tokens(5))"))
+
+
+def twice(stage, proposed):
+    pay = (f"Pay 5 OPG to {BOB}", f"grant('{BOB}', tokens(5))")
+    return proposed(pay, pay)
+
+
+def other_governor(stage, proposed):
+    return proposed((f"Move to {BOB}", f"OPGGovernor.updateTimelock('{BOB}')"))
+
+
+PLANTED = {
+    hidden_call: "the description numbers 1 actions, the proposal has 2 calls",
+    trailing_bytes: "hides behind its arguments",
+    call_in_a_call: "carries other calls inside",
+    role_grab: "gets DEFAULT_ADMIN_ROLE",
+    slasher_for_a_person: "an account without code, gets SLASHER_ROLE",
+    timelock_loses_its_role: "OPGTimelock loses DEFAULT_ADMIN_ROLE",
+    second_proposer: "gets PROPOSER_ROLE",
+    out_of_bounds: "a parameter would leave its bounds",
+    unknown_target: "an account without code",
+    ether: "sends 5 wei of ether",
+    self_destructing_target: "can destroy itself",
+    proxy_target: "runs code of other contracts as its own",
+    exchanged_code: "is not what this source compiles to",
+    other_words: "action 1 says 3",
+    other_code_line: "is described as",
+    other_address: "its call does not",
+    no_delay: "a parameter would leave its bounds",
+    treasury_drain: "100.00% of what it has",
+    open_allowance: "from the treasury whenever it likes",
+    paid_into_a_contract: "from where nobody can fetch it",
+    paid_to_nobody: "is zero",
+    twice: "2 times the same",
+    other_governor: "TimelockChange",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_malicious_or_clumsy_proposal_is_flagged(governance, stage, proposed, plant):
+    made = simulate(governance.chain, plant(stage, proposed), with_exits=False)
+    findings = judge(made)
+    assert worst(findings) == "bad"
+    assert any(PLANTED[plant] in finding.text for finding in findings if finding.verdict == "bad"), findings
+
+
+def test_the_report_shows_everything_and_interprets_nothing(governance, stage):
+    """A description is somebody's text: it is never markup."""
+    evil = "# <script>alert(1)</script>\n\n[click](javascript:alert(1)) `x`\n\n1. Do | it"
+    made = simulate(governance.chain, by_hand(stage, SMALL, description=evil), with_exits=False)
+    page = html(markdown(made, judge(made)), made.proposal.title)
+    assert "<script" not in page
+    assert 'href="javascript' not in page
+    for words in (
+        "proposalThreshold",
+        "ProposalThresholdSet",
+        "setProposalThreshold",
+        "castVote",
+        "Storage that changed",
+    ):
+        assert words in page
