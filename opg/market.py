@@ -118,7 +118,7 @@ class Market:
         self,
         version_id: int,
         inputs: Sequence[Any],
-        terms: Terms = Terms(),  # noqa: B008 (it is frozen)
+        terms: Terms = Terms(),
         version: LoadedVersion | None = None,
     ) -> Reply:
         """A checked answer from the best operator that accepts the terms; the next one when something is wrong.
