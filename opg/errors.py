@@ -115,6 +115,10 @@ class OperatorUnreachable(OPGError):
     """The operator's endpoint does not answer."""
 
 
+class NoOperator(OPGError):
+    """Nobody answered: each operator that could be asked is named with its reason."""
+
+
 class OperatorRefused(OPGError):
     """The operator's endpoint answered with an error of its own."""
 

@@ -382,5 +382,3 @@ def shared_number(build: Builder, counter: Value) -> Value:
 def let_others_run(build: Builder) -> None:
     kind = ir.FunctionType(ir.IntType(32), [])
     build.call(cgutils.get_or_insert_function(build.module, kind, "sched_yield"), [])
-
-

@@ -40,7 +40,9 @@ from opg.tensor.kernels.emit import (
 )
 from opg.tensor.kernels.keccak import tree_kernel
 
-ROW = 1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
+ROW = (
+    1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
+)
 
 # the parameters of a row kernel, in 64-bit numbers
 OUT, LENGTH, ROWS, TILE_ROWS, TILE_WORDS, ROW_TILES, AXES, FORMS, STEPS, TABLE, STRIDE, COUNT, OUT_BYTES = range(13)
@@ -180,7 +182,12 @@ def _tile(p, tile):
     """(first row, number of rows, first word of each row, number of words)."""
     across = long_at(p, ROW_TILES)
     row, t = tile // across * long_at(p, TILE_ROWS), tile % across * long_at(p, TILE_WORDS)
-    return row, min(long_at(p, TILE_ROWS), long_at(p, ROWS) - row), t, min(long_at(p, TILE_WORDS), long_at(p, LENGTH) - t)
+    return (
+        row,
+        min(long_at(p, TILE_ROWS), long_at(p, ROWS) - row),
+        t,
+        min(long_at(p, TILE_WORDS), long_at(p, LENGTH) - t),
+    )
 
 
 @njit(error_model="numpy")

@@ -1,0 +1,279 @@
+"""Asking without naming an operator: the market finds one, pays it, checks it, and goes elsewhere when something is wrong.
+
+    from opg.market import Market, Terms
+
+    with Market.from_environment() as market:           # OPG_RPC, OPG_MANIFEST, OPG_PRIVATE_KEY or OPG_KEYSTORE
+        reply = market.infer(version_id=1, inputs=[picture], terms=Terms(max_price=tokens("0.01")))
+        print(reply.tensors[0]["values"])
+
+`await market.infer_async(…)` is the same without blocking the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from opg import actions
+from opg.answers import SignedAnswer
+from opg.chain import Chain, Deployment, EventReader, Sender, load_account
+from opg.chain.deployment import manifest_path
+from opg.client import Client, Reply
+from opg.errors import BadAnswer, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable, OPGError
+from opg.log import say
+from opg.tensor import Spec
+from opg.versions import LoadedVersion, Published, parse_tensors, read_published
+from opg.vouchers import VoucherBook
+
+DISCOVERY_SECONDS = 60
+FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
+LONGEST_PAUSE_SECONDS = 3_600
+LATENCY_WEIGHT = 0.3  # of the newest answer, in the running mean
+UNKNOWN_LATENCY = 1.0  # of an operator that was never asked: it gets its chance, but not before a quick one
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a user accepts. Amounts in wei of OPG.
+
+    `deposit` is what a channel is opened or topped up with when it runs out, `audit` the share of answers that are executed again here.
+    """
+
+    max_price: int = 0
+    min_stake: int = 0
+    deposit: int = 0
+    audit: float = 0.0
+    tries: int = 3
+
+
+@dataclass
+class Record:
+    """What this user has seen of an operator."""
+
+    latency: float = UNKNOWN_LATENCY  # running mean, seconds
+    good: int = 0
+    failures: int = 0  # in a row
+    avoid_until: float = 0.0  # unix seconds
+    caught: bool = False  # it signed something wrong: never again
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An operator that serves a version, as the chain and its own word have it."""
+
+    operator: str
+    endpoint: str
+    stake: int
+    price: int
+    record: Record = field(default_factory=Record)
+
+
+class Market:
+    """Operators of all versions, and what is known of them. Safe to use from several threads.
+
+    `folder` keeps vouchers, records and receipts; a receipt stays for as long as its answer can be disputed.
+    """
+
+    def __init__(self, client: Client, folder: Path, seed: int | None = None) -> None:
+        self.client, self.chain, self.folder = client, client.chain, folder
+        self.sender = Sender(client.chain, client.account)
+        if client.book is None:
+            client.book = VoucherBook(folder / "vouchers.json")
+        self._random = random.Random(seed)
+        self._lock = threading.RLock()
+        self._reader = EventReader(self.chain, [("Inference", "Offered")])
+        self._offers: dict[int, set[str]] = {}
+        self._looked = 0.0
+        self._records = self._load()
+        self._busy: dict[str, threading.Lock] = {}
+
+    @classmethod
+    def from_environment(cls, folder: Path = Path(".opg/market")) -> Self:
+        """From `OPG_RPC`, `OPG_MANIFEST` and `OPG_KEYSTORE` or `OPG_PRIVATE_KEY`."""
+        chain = Chain(os.environ.get("OPG_RPC", "http://127.0.0.1:8545"))
+        given = os.environ.get("OPG_MANIFEST")
+        chain.deployment = Deployment.load(Path(given) if given else manifest_path(chain.id))
+        keystore = os.environ.get("OPG_KEYSTORE")
+        return cls(Client(chain, load_account(Path(keystore) if keystore else None)), folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._save()
+
+    # ------------------------------------------------------------------ asking
+
+    def infer(
+        self,
+        version_id: int,
+        inputs: Sequence[Any],
+        terms: Terms = Terms(),
+        version: LoadedVersion | None = None,
+    ) -> Reply:
+        """A checked answer from the best operator that accepts the terms; the next one when something is wrong.
+
+        `inputs` are arrays or nested lists, one for each input; float32 unless they are integer arrays or `version` says otherwise.
+        With `version` (the loaded model) a share `terms.audit` of the answers is executed again here; an operator whose answer differs
+        is never asked again, its receipt is kept for a dispute, and the next operator is asked.
+
+        Raises `NoOperator` when nobody is left, with the reason of each.
+        """
+        published = read_published(self.chain, version_id)
+        tensors = version.parse_inputs(list(inputs)) if version else _packed(inputs)
+        reasons = []
+        for candidate in self.candidates(version_id, terms)[: terms.tries]:
+            try:
+                return self._ask(candidate, published, tensors, terms, version)
+            except (OperatorUnreachable, OperatorRefused, BadAnswer, NotStaked) as problem:
+                reasons.append(f"{candidate.operator}: {problem}")
+                self._failed(candidate.operator, problem)
+        told = "; ".join(reasons) or "nobody who is live offers it on these terms"
+        raise NoOperator(f"no operator answered for version {version_id}: {told}", "raise the price, or try later")
+
+    async def infer_async(
+        self, version_id: int, inputs: Sequence[Any], terms: Terms = Terms(), version: LoadedVersion | None = None
+    ) -> Reply:  # fmt: skip
+        """`infer`, off the event loop."""
+        return await asyncio.to_thread(self.infer, version_id, inputs, terms, version)
+
+    def candidates(self, version_id: int, terms: Terms = Terms()) -> list[Candidate]:
+        """Who could be asked now, the best first: cheap, then quick, then with much stake."""
+        found = []
+        for operator in self._operators(version_id):
+            record = self._record(operator)
+            if record.caught or record.avoid_until > time.time():
+                continue
+            try:
+                candidate = self._look(operator, version_id, record)
+            except OPGError as problem:
+                self._failed(operator, problem)
+                continue
+            if candidate.price <= terms.max_price and candidate.stake >= terms.min_stake:
+                found.append(candidate)
+        return sorted(found, key=lambda each: (each.price, round(each.record.latency, 2), -each.stake, each.operator))
+
+    # ------------------------------------------------------------------ receipts
+
+    def receipts(self) -> list[Path]:
+        """Kept receipts, the oldest first. Those whose answers can no longer be disputed are removed."""
+        last = self.chain.now() - 2 * int(self.chain.read("Inference", "windowSeconds"))
+        kept = []
+        for path in sorted((self.folder / "receipts").glob("*.json")):
+            issued = int(path.name.split("-")[0])
+            if issued < last:
+                path.unlink(missing_ok=True)
+            else:
+                kept.append(path)
+        return kept
+
+    def _keep(self, signed: SignedAnswer) -> Path:
+        path = self.folder / "receipts" / f"{signed.answer.issued_at:012d}-{signed.digest.hex()}.json"
+        signed.save(path)
+        return path
+
+    # ------------------------------------------------------------------ one operator
+
+    def _ask(
+        self, candidate: Candidate, published: Published, tensors: tuple[bytes, ...], terms: Terms,
+        version: LoadedVersion | None,
+    ) -> Reply:  # fmt: skip
+        # one request at a time to one operator: vouchers are cumulative, and go up one by one
+        with self._lock:
+            turn = self._busy.setdefault(candidate.operator, threading.Lock())
+        with turn:
+            if candidate.price:
+                self._fund(candidate, published, terms)
+            begun = time.monotonic()
+            reply = self.client.ask(published, candidate.operator, tensors, candidate.price, candidate.endpoint)
+            took = time.monotonic() - begun
+        path = self._keep(reply.signed)
+        if version is not None and self._random.random() < terms.audit and not self._right(reply, version):
+            with self._lock:
+                self._record(candidate.operator).caught = True
+            say("wrong answer", operator=candidate.operator, receipt=str(path))
+            raise BadAnswer(f"the answer is WRONG: other words come out here; kept in {path}", f"opg dispute {path}")
+        with self._lock:
+            record = self._record(candidate.operator)
+            mean = took if not record.good else LATENCY_WEIGHT * took + (1 - LATENCY_WEIGHT) * record.latency
+            record.latency, record.good, record.failures, record.avoid_until = mean, record.good + 1, 0, 0.0
+        self._save()
+        return reply
+
+    def _right(self, reply: Reply, version: LoadedVersion) -> bool:
+        return self.client.check_locally(reply.signed, version)
+
+    def _fund(self, candidate: Candidate, published: Published, terms: Terms) -> None:
+        """Opens or tops up the channel when the next answer is not covered."""
+        payer, operator = self.client.account.address, candidate.operator
+        deposited, closable_at = self.chain.read("Channels", "channel", payer, operator)
+        book = self.client.book
+        assert book is not None
+        redeemed = int(self.chain.read("Channels", "redeemed", payer, operator, published.model_id))
+        owed = book.paid(self.chain, payer, operator, published.model_id) - redeemed + candidate.price
+        if closable_at:
+            raise OperatorRefused("this channel is being closed", "use another operator, or open it again")
+        if owed > deposited:
+            missing = max(owed - int(deposited), terms.deposit)
+            say("channel", operator=operator, deposit=missing)
+            actions.open_channel(self.sender, operator, missing)
+
+    def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
+        endpoint = self.client.endpoint(operator)
+        price = self.client.price(operator, endpoint)
+        active, _, _ = self.chain.read("Staking", "stakeOf", operator)
+        return Candidate(operator, endpoint, int(active), price, replace(record))
+
+    def _failed(self, operator: str, problem: OPGError) -> None:
+        with self._lock:
+            record = self._record(operator)
+            record.failures += 1
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** (record.failures - 1), LONGEST_PAUSE_SECONDS)
+            record.avoid_until = time.time() + pause
+        say("operator failed", operator=operator, why=str(problem), again_in=pause)
+        self._save()
+
+    # ------------------------------------------------------------------ what is known
+
+    def _operators(self, version_id: int) -> list[str]:
+        with self._lock:
+            if time.monotonic() - self._looked > DISCOVERY_SECONDS or version_id not in self._offers:
+                for event in self._reader.read():
+                    self._offers.setdefault(int(event.args["versionId"]), set()).add(str(event.args["operator"]))
+                self._looked = time.monotonic()
+            return sorted(self._offers.get(version_id, ()))
+
+    def _record(self, operator: str) -> Record:
+        return self._records.setdefault(operator, Record())
+
+    def _load(self) -> dict[str, Record]:
+        try:
+            content = json.loads((self.folder / "records.json").read_text())
+            return {operator: Record(**each) for operator, each in content.items()}
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _save(self) -> None:
+        with self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary = self.folder / "records.tmp"
+            temporary.write_text(json.dumps({operator: asdict(each) for operator, each in self._records.items()}))
+            temporary.replace(self.folder / "records.json")
+
+
+def _packed(inputs: Sequence[Any]) -> tuple[bytes, ...]:
+    """Words of arrays whose model is not at hand."""
+    arrays = [np.asarray(each) for each in inputs]
+    kinds = ["int32" if each.dtype.kind in "iub" else "float32" for each in arrays]
+    specs = [Spec(f"#{at}", kind, each.shape) for at, (each, kind) in enumerate(zip(arrays, kinds, strict=True))]
+    return parse_tensors(specs, arrays)
