@@ -80,7 +80,7 @@ def ipfs() -> Iterator[tuple[str, type[Ipfs]]]:
     """A server's URL, and the handler whose `blocks` it has."""
     handler = type("Handler", (Ipfs,), {"blocks": {}, "drops": 0})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", handler
     server.shutdown()

@@ -145,7 +145,7 @@ def test_file_that_is_not_there_is_named(tmp_path):
 
 @pytest.mark.parametrize("where", ["rpc:nowhere", "gateway:", "ftp://host"])
 def test_store_that_is_none_is_refused(where):
-    with pytest.raises(BadInput, match="neither|names no"):
+    with pytest.raises(BadInput, match=r"neither|names no"):
         open_blocks(where)
 
 

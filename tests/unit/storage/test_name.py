@@ -57,7 +57,7 @@ def test_name_reads_back():
 )
 def test_text_that_is_no_name_is_refused(text):
     assert not is_cid(text)
-    with pytest.raises(BadCid, match="no (CIDv1|content identifier)"):
+    with pytest.raises(BadCid, match=r"no (CIDv1|content identifier)"):
         Cid.parse(text)
 
 
