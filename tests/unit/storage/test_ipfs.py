@@ -102,14 +102,15 @@ def test_file_that_was_published_can_be_fetched(ipfs, published, tmp_path, kind)
 
 
 @pytest.mark.parametrize("kind", ["rpc", "gateway"])
-def test_connection_that_breaks_is_tried_again(ipfs, published, tmp_path, kind):
+def test_connection_that_breaks_is_tried_again(ipfs, published, tmp_path, kind, monkeypatch):
+    monkeypatch.setattr("opg.storage.remote.PAUSE_SECONDS", 0.01)
     ipfs[1].drops = 2
     fetch_file(published, open_blocks(f"{kind}:{ipfs[0]}"), tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("kind", ["rpc", "gateway"])
-@pytest.mark.parametrize("lie", [b"", b"other bytes", bytes(3 * 1024 * 1024)])
+@pytest.mark.parametrize("lie", [b"", b"other bytes", bytes(3 * 1024 * 1024)], ids=["empty", "other", "huge"])
 def test_wrong_block_is_refused(ipfs, published, tmp_path, kind, lie):
     ipfs[1].blocks[str(published)] = lie
     with pytest.raises(BlockCorrupt, match=str(published)):
