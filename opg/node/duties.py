@@ -80,7 +80,7 @@ class Duties:
         if particulars:
             self._raised.add(reason)
             if time.monotonic() - self._reminded.get(reason, -REMIND_SECONDS) >= REMIND_SECONDS:
-                say("ALARM", reason=reason, what=particulars)
+                say("ALARM", reason=reason, why=particulars)
                 self._reminded[reason] = time.monotonic()
             self.alarms[reason] = particulars
         elif self.alarms.pop(reason, None) is not None:

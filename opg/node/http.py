@@ -124,5 +124,5 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, problem: Exception) -> JSONResponse:
-        say("ERROR", at=request.url.path, what=f"{type(problem).__name__}: {problem}")
+        say("ERROR", at=request.url.path, why=f"{type(problem).__name__}: {problem}")
         return refusal(500, "Internal", "the node failed", "tell the operator")
