@@ -18,7 +18,6 @@ from opg.console import (
     address,
     amount,
     connect,
-    out,
     shown,
     table,
 )

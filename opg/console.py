@@ -88,6 +88,7 @@ def _plain(text: str) -> str:
 
 
 def table(title: str, rows: list[tuple[str, Any]]) -> None:
+    """Prints names and values."""
     shape = Table(title=title, show_header=False, title_justify="left")
     shape.add_column()
     shape.add_column(overflow="fold")
