@@ -13,7 +13,7 @@ import pytest
 from opg.chain.local import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 120
+SECONDS = 300
 NOT_HERE = ("make demo", "make test")  # these have tests of their own, or are what runs now
 SAYS = {
     "README.md": ["Disputes", "written: .opg/manifest.json", "stopped"],
