@@ -43,6 +43,16 @@ class Channel:
     reserved: int = 0
 
 
+def channel_views(signed: SignedVoucher, operator: str) -> list[tuple[Any, ...]]:
+    """What the chain is asked about a voucher."""
+    v = signed.voucher
+    return [
+        ("Channels", "channel", v.payer, operator),
+        ("Channels", "redeemed", v.payer, operator, v.model_id),
+        ("Channels", "keyUntil", v.payer, signed.signer),
+    ]
+
+
 @dataclass(frozen=True)
 class Reservation:
     """Money that is set aside for one answer."""
@@ -115,7 +125,7 @@ class Till:
         try:
             self._check(signed, model)
         except PaymentRequired:
-            if not self.view.forget(signed.voucher.payer):
+            if not self.view.forget(*channel_views(signed, self.operator)):
                 raise
             self._check(signed, model)  # a deposit may have come since the chain was seen
         with self._lock:

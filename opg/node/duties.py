@@ -15,6 +15,7 @@ from opg.chain.events import Event, EventReader
 from opg.chain.structs import Answer, Request
 from opg.errors import TransactionRefused
 from opg.log import say
+from opg.node.admission import channel_views
 from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, WorkerFailed
@@ -29,8 +30,10 @@ TOPICS = [
     ("Inference", "Committed"),
     ("Disputes", "Opened"),
     ("Channels", "CloseStarted"),
+    ("Channels", "KeyAuthorised"),
 ]
 OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
+RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
 
@@ -69,7 +72,8 @@ class Duties:
         self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
         for request_id, request, inputs in self.store.requests("open"):
             self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
-        for request_id, request, _ in self.store.requests("fulfilled"):
+        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
+        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
             self._guarded("collecting the fee", self._finalise, request_id, request)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
         self._guarded("committing a batch", self._commit_when_due)
@@ -133,7 +137,9 @@ class Duties:
                 self.store.batch_committed(root, int(args["batchId"]))
         elif event.name == "CloseStarted" and args["operator"] == self.operator:
             self._leaving.add(args["payer"])
-            self.node.view.forget(args["payer"])
+            self.node.view.forget(("Channels", "channel", args["payer"], self.operator))
+        elif event.name == "KeyAuthorised":
+            self.node.view.forget(("Channels", "keyUntil", args["payer"], args["key"]))
         elif event.name == "Opened":
             answer = Answer.of(args["answer"])
             if answer.operator == self.operator and self.store.keep_game(bytes(args["gameId"]), answer):
@@ -215,5 +221,5 @@ class Duties:
         if due:
             redeem_vouchers(self.store, self.sender, due)
             for each in due:
-                self.node.view.forget(each.voucher.payer)
+                self.node.view.forget(*channel_views(each, self.operator))
         self._leaving.clear()

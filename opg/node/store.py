@@ -296,6 +296,16 @@ class Store:
         rows = self._rows("select id, request, inputs from requests where state = ? order by rowid", state)
         return [(bytes(i), Request.from_json(json.loads(r)), load(t)) for i, r, t in rows]
 
+    def fulfilled(self, before: int, since: int) -> list[tuple[bytes, Request]]:
+        """Id and terms of the answered on-chain requests whose answer is from `before` some time, from `since` another, or unknown."""
+        rows = self._rows(
+            "select r.id, r.request from requests r left join answers a on a.request = r.id where r.state = 'fulfilled' and"
+            " coalesce(json_extract(a.answer, '$.issuedAt') not between ? and ?, 1) order by r.rowid",
+            before + 1,
+            since - 1,
+        )
+        return [(bytes(i), Request.from_json(json.loads(r))) for i, r in rows]
+
     def request_count(self, state: str) -> int:
         return int(self._rows("select count(*) from requests where state = ?", state)[0][0])
 

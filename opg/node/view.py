@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 from web3.exceptions import Web3Exception
@@ -21,6 +22,7 @@ from opg.node.errors import ClockSkewed
 IDLE_SECONDS = 300.0  # what nobody asked for in that time is forgotten
 AGAIN_SECONDS = 1.0  # a refusal is confirmed by the chain itself, but not more often
 MAX_ENTRIES = 50_000
+REFRESHED = 200  # entries a round
 
 Key = tuple[Any, ...]
 
@@ -73,17 +75,17 @@ class ChainView:
             return entry.value
         return self._read(key)
 
-    def forget(self, *words: Any) -> bool:
-        """Drops what is known with these among its arguments, unless it is new. Whether anything was dropped."""
+    def forget(self, *keys: Key) -> bool:
+        """Drops what is known under these keys, unless it is new. Whether anything was dropped."""
         old = time.monotonic() - AGAIN_SECONDS
         with self._lock:
-            gone = [k for k, e in self._entries.items() if e.read_at <= old and all(w in k for w in words)]
+            gone = [key for key in keys if key in self._entries and self._entries[key].read_at <= old]
             for key in gone:
                 del self._entries[key]
         return bool(gone)
 
     def refresh(self) -> None:
-        """Asks the chain for everything that was of use lately."""
+        """Asks the chain for what was of use lately, the oldest first; not for all at once, which would take too long."""
         latest = self.chain.block("latest")
         wall = self.clock()
         times = [int(latest["timestamp"])]
@@ -94,12 +96,11 @@ class ChainView:
         self._skew = wall - max(times)
         self._seen_at = time.monotonic()
         used = self._seen_at - IDLE_SECONDS
-        for key, entry in list(self._entries.items()):
-            if entry.used_at < used:
-                with self._lock:
-                    self._entries.pop(key, None)
-            else:
-                self._read(key, entry.used_at)
+        with self._lock:
+            self._entries = {key: entry for key, entry in self._entries.items() if entry.used_at >= used}
+            oldest = nsmallest(REFRESHED, self._entries.items(), key=lambda each: each[1].read_at)
+        for key, entry in oldest:
+            self._read(key, entry.used_at)
 
     def check(self) -> None:
         """Raises `ChainUnreachable` or `ClockSkewed` when answers should not be signed now."""

@@ -109,8 +109,12 @@ def test_tensor_request_with_one_thing_changed(served, data):
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),
     parts=st.lists(
-        st.sampled_from(["opg", "v1", "v2", "models", "digits", "versions", "infer", "batch", "answer", "info", "health", "1"])
-        | st.text(st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="?#/\\"), min_size=1, max_size=12),
+        st.sampled_from(
+            ["opg", "v1", "v2", "models", "digits", "versions", "infer", "batch", "answer", "info", "health", "1"]
+        )
+        | st.text(
+            st.characters(blacklist_categories=("Cs", "Cc"), blacklist_characters="?#/\\"), min_size=1, max_size=12
+        ),
         max_size=6,
     ),
 )

@@ -71,7 +71,14 @@ class Asker(threading.Thread):
 
     def __init__(self, stage, host, payer, version, picture, stop: threading.Event) -> None:
         super().__init__()
-        self.stage, self.host, self.payer, self.version, self.picture, self.stop = stage, host, payer, version, picture, stop
+        self.stage, self.host, self.payer, self.version, self.picture, self.stop = (
+            stage,
+            host,
+            payer,
+            version,
+            picture,
+            stop,
+        )
         self.replies: list[dict] = []
         self.statuses: list[int] = []
         self.begun = 0
@@ -161,7 +168,9 @@ def test_nothing_signed_is_lost_when_the_process_is_killed(process, askers):
     until = time.monotonic() + 30
     while any(len(each.replies) <= n for each, n in zip(askers, before, strict=True)) and time.monotonic() < until:
         time.sleep(0.02)
-    assert all(len(each.replies) > n for each, n in zip(askers, before, strict=True)), "all go on after the last restart"
+    assert all(len(each.replies) > n for each, n in zip(askers, before, strict=True)), (
+        "all go on after the last restart"
+    )
     askers[0].stop.set()
     for each in askers:
         each.join()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from opg.log import say
 from opg.node import create_app
 from opg.vouchers import make_voucher
 from tests.stage import PRICE, channel
@@ -63,6 +66,15 @@ def test_status_says_what_is_held_and_owed(earning, stage, user, version):
     user.send("Channels", "startClose", made.address)
     made.node.tick()
     assert http.get("/opg/v1/status").json()["unredeemed"] == "0"
+
+
+def test_log_is_for_people_or_for_programs(capsys, monkeypatch):
+    say("answered", request=b"\1\2", version=3)
+    assert capsys.readouterr().err.endswith("answered  request=0x0102 version=3\n")
+    monkeypatch.setenv("OPG_LOG", "json")
+    say("answered", request=b"\1\2", version=3)
+    told = json.loads(capsys.readouterr().err)
+    assert (told["event"], told["request"], told["version"]) == ("answered", "0x0102", 3)
 
 
 def test_command_shows_a_running_node(earning, cli: Cli):  # noqa: F811
