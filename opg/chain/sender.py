@@ -22,7 +22,9 @@ POLL_SECONDS = 0.01
 POLL_SECONDS_LATER = 1.0
 RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, with a higher price
 TIMEOUT_SECONDS = 300
-NONCE_TRIES = 5
+NONCE_TRIES = 8
+# how nodes say that this nonce is somebody else's by now, or that somebody sent the very same transaction
+CLASHES = ("nonce too low", "underpriced", "already known", "already imported")
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,7 @@ class Sender:
                 break
             except Web3RPCError as problem:
                 text = str(problem).lower()
-                clash = "nonce too low" in text or "underpriced" in text or "already known" in text
-                if not clash or attempt == NONCE_TRIES - 1:
+                if not any(words in text for words in CLASHES) or attempt == NONCE_TRIES - 1:
                     raise _rpc_refusal(label, problem) from None
                 time.sleep(0.2 * (attempt + 1))  # another process sent with this key in between
         receipt = self._wait(call, fields, tip, cap, hashes, label)
