@@ -8,27 +8,45 @@ import json
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from opg.errors import BadInput, OPGError
+from opg.cli_model import model_app
+from opg.cli_node import node_app, store_at
+from opg.console import (
+    DEFAULT_RPC,
+    HERE,
+    Amount,
+    Bindings,
+    Data,
+    Keystore,
+    Manifest,
+    Model,
+    Operator,
+    Rpc,
+    VersionId,
+    address,
+    amount,
+    connect,
+    moment,
+    out,
+    sender_of,
+    shown,
+    tell,
+)
+from opg.console import table as _table
+from opg.errors import OPGError
 from opg.governance import cli as governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from opg.chain import Chain, Sender
     from opg.deploy import Check, Outcome, Release
 
 OPG = 10**18
-DEFAULT_RPC = "http://127.0.0.1:8545"
-BATCH_SECONDS = 3_600
 HIGH_GAS = 16_777_216
 
 
@@ -50,106 +68,16 @@ app = Commands(
     help="AI models that are owned, hosted by anyone, and verified by arithmetic.",
 )
 operator_app = typer.Typer(no_args_is_help=True, help="Stake, keys, offers and income of an operator.")
-model_app = typer.Typer(no_args_is_help=True, help="Models and their versions.")
 channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-chain answers.")
 devnet_app = typer.Typer(no_args_is_help=True, help="A private chain to try everything on.")
 app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
+app.add_typer(node_app, name="node")
 app.add_typer(channel_app, name="channel")
 app.add_typer(governance.app, name="proposal")
 app.command()(governance.delegate)
 app.command()(governance.votes)
-
-PIPED = 500  # what another program reads is not folded
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
-Manifest = Annotated[
-    Path | None,
-    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
-]
-Keystore = Annotated[
-    Path | None,
-    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
-]
-Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
-VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
-Operator = Annotated[str, typer.Option("--operator", help="The operator's address.")]
-Bindings = Annotated[str, typer.Option("--bind", help="Dynamic axes: batch=1,sequence=128.")]
-Model = Annotated[Path, typer.Argument(help="The ONNX file.")]
-Amount = Annotated[str, typer.Argument(help="In OPG, like 12.5.")]
-
-HERE = Path(".opg")
-
-
-def tell(problem: OPGError) -> None:
-    """One line, and what to do next."""
-    err.print(f"[bold red]error:[/] {_plain(str(problem))}")
-    if problem.advice:
-        err.print(f"  [dim]→[/] {_plain(problem.advice)}")
-
-
-def connect(rpc: str, manifest: Path | None) -> Chain:
-    """The chain with its deployment."""
-    from opg.chain import Chain, Deployment
-    from opg.chain.deployment import manifest_path
-
-    chain = Chain(rpc)
-    chain.deployment = Deployment.load(manifest or manifest_path(chain.id))
-    return chain
-
-
-def sender_of(chain: Chain, keystore: Path | None) -> Sender:
-    """Sends with the caller's key."""
-    from opg.chain import Sender, load_account
-
-    return Sender(chain, load_account(keystore))
-
-
-def amount(text: str) -> int:
-    """Wei of a decimal amount of OPG: `12.5`."""
-    try:
-        value = Decimal(text) * OPG
-    except InvalidOperation:
-        raise BadInput(f"{text!r} is not an amount", "write it in OPG, like 12.5") from None
-    if not value.is_finite() or value < 0 or value != value.to_integral_value():
-        raise BadInput(f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals")
-    return int(value)
-
-
-def shown(wei: int) -> str:
-    """An amount of OPG for people."""
-    return f"{Decimal(wei) / OPG:,f} OPG"
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
-
-
-def _table(title: str, rows: list[tuple[str, Any]]) -> None:
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column()
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, str(value))
-    out.print(table, soft_wrap=False)
-
-
-def address(text: str) -> str:
-    """An address with its checksum."""
-    from eth_utils.address import is_address, to_checksum_address
-
-    if not is_address(text):
-        raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
-    return str(to_checksum_address(text))
-
-
-def moment(seconds: int) -> str:
-    """Unix seconds for people."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
 
 # ---------------------------------------------------------------------- compiling and deploying
 
@@ -436,7 +364,7 @@ def operator_commit(
 
     sender = sender_of(connect(rpc, manifest), keystore)
     _, endpoint = sender.chain.read("Staking", "operatorInfo", address(operator))
-    batch = commit_batch(_store(data), sender, address(operator), endpoint)
+    batch = commit_batch(store_at(data), sender, address(operator), endpoint)
     out.print("nothing to commit" if batch is None else f"batch {batch}")
 
 
@@ -447,7 +375,7 @@ def operator_redeem(
     """Redeems the vouchers that the node holds."""
     from opg.node import redeem_vouchers
 
-    paid = redeem_vouchers(_store(data), sender_of(connect(rpc, manifest), keystore))
+    paid = redeem_vouchers(store_at(data), sender_of(connect(rpc, manifest), keystore))
     out.print(f"redeemed: {shown(paid)}")
 
 
@@ -457,79 +385,6 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
     from opg import actions
 
     out.print(f"collected: {shown(actions.collect(sender_of(connect(rpc, manifest), keystore)))}")
-
-
-# ---------------------------------------------------------------------- models
-
-
-@model_app.command("register")
-def model_register(
-    name: Annotated[str, typer.Argument(help="Unique among your models.")],
-    fee: Annotated[str, typer.Option(help="Your share of each fee, in percent, for ever.")] = "10",
-    parent: Annotated[
-        list[str] | None,
-        typer.Option(help="A model that yours was made from and its part of your share in percent: 7:20. Repeatable."),
-    ] = None,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Registers a model. You own it as a token."""
-    from opg import actions
-
-    sender = sender_of(connect(rpc, manifest), keystore)
-    model_id = actions.register_model(sender, name, _basis_points(fee), [_parent(each) for each in parent or ()])
-    out.print(f"model {model_id}: {name}, owned by {sender.address}")
-
-
-@model_app.command("publish")
-def model_publish(
-    model: Model,
-    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
-    cid: Annotated[str, typer.Option(help="Where the file can be fetched: URL or content id.")],
-    bind: Bindings = "",
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Publishes a version of your model. It can never change."""
-    from opg import actions
-    from opg.versions import compile_file
-
-    compiled = compile_file(model, bind)
-    version_id = actions.publish(sender_of(connect(rpc, manifest), keystore), model_id, compiled, cid)
-    out.print(f"version {version_id}: program root 0x{compiled.program.root.hex()}")
-
-
-@model_app.command("deprecate")
-def model_deprecate(
-    version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
-) -> None:
-    """Refuses new requests for a version of your model, for ever."""
-    sender_of(connect(rpc, manifest), keystore).send("Models", "deprecate", version_id)
-    out.print(f"version {version_id} is deprecated")
-
-
-@model_app.command("licence")
-def model_licence(
-    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
-    licence: Annotated[str, typer.Argument(help="An SPDX expression or a URI.")],
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """States the licence of your model, for ever."""
-    sender_of(connect(rpc, manifest), keystore).send("Models", "setLicence", model_id, licence)
-    out.print(f"model {model_id} is under {licence}")
-
-
-@model_app.command("check")
-def model_check(model: Model, version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
-    """Compiles the file again and compares it with the version on chain."""
-    from opg.versions import load_version
-
-    version = load_version(connect(rpc, manifest), version_id, model)
-    out.print(f"version {version_id} is {model.name}: program root 0x{version.program.root.hex()}")
 
 
 # ---------------------------------------------------------------------- channels
@@ -626,37 +481,6 @@ def ask(
 
 
 @app.command()
-def node(
-    model: Annotated[list[Path], typer.Option(help="The ONNX file; once for each --version-id.")],
-    version_id: Annotated[list[int], typer.Option("--version-id", min=1, help="Number of the version.")],
-    operator: Operator,
-    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8800,
-    price: Annotated[str, typer.Option(help="In OPG for one off-chain answer.")] = "0",
-    commit_every: Annotated[int, typer.Option(help="Seconds between batches; 0: only `opg operator commit`.")] = (
-        BATCH_SECONDS
-    ),
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
-    confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
-    data: Data = HERE,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Serves versions, answers on-chain requests, and defends its answers. Uses the serving key."""
-    from opg.chain import load_account
-    from opg.node import Policy, launch, serve
-
-    if len(model) != len(version_id):
-        raise BadInput(f"{len(model)} files for {len(version_id)} versions", "give --model once for each --version-id")
-    chain = connect(rpc, manifest)
-    _, endpoint = chain.read("Staking", "operatorInfo", address(operator))
-    policy = Policy(amount(price), poll, commit_every, endpoint=endpoint, confirmations=confirmations)
-    models = dict(zip(version_id, model, strict=True))
-    serve(launch(chain, load_account(keystore), address(operator), models, data, policy), host, port)
-
-
-@app.command()
 def watch(
     model: Annotated[list[Path], typer.Option(help="ONNX files of the versions to judge.")],
     poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
@@ -710,32 +534,6 @@ def _stop_event() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def _store(data: Path) -> Any:
-    from opg.node import Store
-
-    path = data / "node.sqlite"
-    if not path.exists():
-        raise BadInput(f"there is no node's data at {path}", "name its folder with --data")
-    return Store(path)
-
-
-def _parent(named: str) -> tuple[int, int]:
-    number, colon, percent = named.partition(":")
-    if not colon or not number.isdecimal():
-        raise BadInput(f"{named!r} is not a parent", "write the model's number and its part in percent, like 7:20")
-    return int(number), _basis_points(percent)
-
-
-def _basis_points(percent: str) -> int:
-    try:
-        value = Decimal(percent) * 100
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
-        raise BadInput(f"{percent!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
-    return int(value)
 
 
 if __name__ == "__main__":

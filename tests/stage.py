@@ -15,7 +15,7 @@ import uvicorn
 from eth_account.signers.local import LocalAccount
 
 from opg import actions
-from opg.chain import Sender
+from opg.chain import Chain, Sender
 from opg.chain.deploying import OPG
 from opg.chain.local import LocalChain, free_port
 from opg.node import Node, Policy, Store, create_app
@@ -92,16 +92,23 @@ class Host:
 
 
 def make_host(
-    stage: Stage, data: Path, price: int = 0, executor: Executor | None = None, kind: type[Node] = Node
+    stage: Stage,
+    data: Path,
+    price: int = 0,
+    executor: Executor | None = None,
+    kind: type[Node] = Node,
+    chain: Chain | None = None,
+    **policy: Any,
 ) -> Host:
-    """A staked operator with a node. `price` in wei; `executor` and `kind` other than the honest ones."""
+    """A staked operator with a node. `price` in wei; `executor` and `kind` other than the honest ones; `chain` another way to it."""
     key, port = stage.local.account(), free_port()
     url = f"http://127.0.0.1:{port}"
     operator = stage.operator(STAKE, key, url)
     operator.send("Inference", "offer", stage.version_id, OPG)
     versions = {stage.version_id: load_version(stage.chain, stage.version_id, DIGITS, executor)}
-    policy = Policy(price=price, endpoint=url)
-    node = kind(stage.chain, Sender(stage.chain, key), operator.address, versions, Store(data), policy)
+    chain = chain or stage.chain
+    chosen = Policy(price=price, endpoint=url, **policy)
+    node = kind(chain, Sender(chain, key), operator.address, versions, Store(data), chosen)
     return Host(operator, key, node, port)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 from eth_abi.abi import encode
-from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_keys.datatypes import Signature
+from eth_keys.datatypes import PrivateKey, Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 
@@ -21,6 +22,7 @@ ASK_TYPE = keccak(text="Ask(uint256 version,bytes32 input,address operator,addre
 VOUCHER_TYPE = keccak(text="Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)")
 
 
+@cache
 def domain(name: str, chain_id: int, contract: str, version: str = "1") -> bytes:
     """Domain separator of one contract on one chain."""
     types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
@@ -47,7 +49,13 @@ def voucher_digest(voucher: Voucher, chain_id: int, channels: str) -> bytes:
 
 def sign_digest(digest: bytes, account: LocalAccount) -> bytes:
     """65 bytes r ‖ s ‖ v with a low s."""
-    return bytes(Account.unsafe_sign_hash(digest, account.key).signature)
+    made = _private(bytes(account.key)).sign_msg_hash(digest).to_bytes()
+    return made[:64] + bytes([made[64] + 27])
+
+
+@lru_cache(maxsize=16)
+def _private(key: bytes) -> PrivateKey:
+    return PrivateKey(key)  # it computes the public key, which takes longer than to sign
 
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0  # of secp256k1

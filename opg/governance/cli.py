@@ -9,25 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, out, sender_of
 from opg.errors import BadInput
 
-OPG = 10**18
-DEFAULT_RPC = "http://127.0.0.1:8545"
-PIPED = 500
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
-
-Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
-Manifest = Annotated[
-    Path | None,
-    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
-]
-Keystore = Annotated[
-    Path | None,
-    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
-]
 Which = Annotated[
     str, typer.Argument(help="A proposal file, or the (first digits of the) number of a proposal on chain.")
 ]
@@ -175,8 +161,6 @@ def delegate(
     keystore: Keystore = None,
 ) -> None:
     """Lets an account vote with the OPG that you hold. Staked OPG votes by itself."""
-    from opg.cli import address
-
     governance = _governance(rpc, manifest)
     sender = _sender(governance, keystore)
     sender.send("OPG", "delegate", address(to))
@@ -188,8 +172,6 @@ def votes(
     who: Annotated[str, typer.Argument(help="Address.")], rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None
 ) -> None:
     """Shows how many votes an account has, and what a proposal needs."""
-    from opg.cli import address
-
     governance = _governance(rpc, manifest)
     read, who = governance.chain.read, address(who)
     now = governance.time() - 1
@@ -202,15 +184,12 @@ def votes(
 
 
 def _governance(rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
-    from opg.cli import connect
     from opg.governance.onchain import Governance
 
     return Governance(connect(rpc, manifest))
 
 
 def _sender(governance, keystore: Path | None):  # type: ignore[no-untyped-def]
-    from opg.cli import sender_of
-
     return sender_of(governance.chain, keystore)
 
 
@@ -243,4 +222,4 @@ def _exists(governance, proposal) -> bool:  # type: ignore[no-untyped-def]
 def _opg(wei: int) -> str:
     from decimal import Decimal
 
-    return f"{Decimal(wei) / OPG:,f}"
+    return f"{Decimal(wei) / 10**18:,f}"

@@ -1,149 +1,128 @@
-"""The node's HTTP door. Everything that it refuses, it refuses with a reason.
-
-POST /opg/v1/infer          {"version", "inputs", "ask", "askSignature", "voucher"?} → a signed answer with
-its outputs GET  /opg/v1/answer/<hash>  a stored answer, by its digest or its request GET
-/opg/v1/batch/<id>     all answers of a batch, by its id on chain or its root GET  /opg/v1/batch/<id>/<n>
-one answer of a batch with its Merkle path GET  /opg/v1/info           who this is, what it serves, for how
-much
-"""
+"""The node's HTTP door: /opg/v1, the Open Inference Protocol at /v2, and /metrics. Everything that it refuses, it refuses with a reason."""
 
 from __future__ import annotations
 
-import json
-import os
-import threading
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
 
-from opg.errors import BadInput, BadRequest, ChainUnreachable, OPGError, PaymentRequired, UnknownVersion
+from opg.errors import OPGError
+from opg.log import say
+from opg.node.body import MAX_BODY_BYTES, Reader
+from opg.node.docs_page import page
+from opg.node.errors import RETRY, Busy, status_of
+from opg.node.routes_opg import add_opg_routes
+from opg.node.routes_v2 import add_v2_routes
 
 if TYPE_CHECKING:
     from opg.node.node import Node
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
-MAX_WAITING = 64  # requests that wait for the executor; more are told to come back
-STATUS = {
-    UnknownVersion: 404,
-    PaymentRequired: 402,
-    BadInput: 422,
-    BadRequest: 400,
-    ChainUnreachable: 503,
-}
+MAX_RUNNING = 64  # requests that are worked on at once; more are told to come back
+ABOUT = "Answers that are signed, and that cost the operator its stake when they are wrong. Amounts are wei of OPG."
 
 
-class Busy(OPGError):
-    """More requests are waiting than this node wants to hold."""
+class Door:
+    """What all routes share."""
 
+    def __init__(self, node: Node, max_body_bytes: int) -> None:
+        self.node = node
+        self.reader = Reader(max_body_bytes)
+        self.running = 0
+        self._threads = ThreadPoolExecutor(MAX_RUNNING, thread_name_prefix="request")
 
-class TooLarge(OPGError):
-    """The body is larger than the node reads."""
+    async def work(self, request: Request, deed: Callable[[bytes], Response]) -> Response:
+        """Reads the body and gives it to `deed` in a thread. Raises `Busy` rather than to queue without end."""
+        try:
+            body = await self.reader.read(request)
+            if self.running >= MAX_RUNNING:
+                raise Busy("the node has too much to do", "try again in a moment")
+            self.running += 1
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, deed, body)
+            finally:
+                self.running -= 1
+        finally:
+            self.reader.done(request)
 
 
 def create_app(node: Node, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
     """The HTTP application around a node."""
-    app = FastAPI(title="OPG node", docs_url=None, redoc_url=None, openapi_url=None)
-    executing = threading.Semaphore(os.cpu_count() or 1)
-    waiting = threading.Semaphore(MAX_WAITING)
+    app = FastAPI(title="OPG node", description=ABOUT, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    door = Door(node, max_body_bytes)
+    _add_errors(app)
+    add_opg_routes(app, door)
+    add_v2_routes(app, door)
 
-    @app.exception_handler(OPGError)
-    async def refused(_: Request, problem: OPGError) -> JSONResponse:
-        return JSONResponse(
-            {"error": type(problem).__name__, "reason": str(problem), "advice": problem.advice},
-            _status(problem),
-            {"Retry-After": "1"} if isinstance(problem, Busy) else None,
-        )
+    @app.get("/metrics", tags=["operating"], response_class=PlainTextResponse)
+    def metrics() -> Response:
+        """Numbers for Prometheus."""
+        return Response(node.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @app.post("/opg/v1/infer")
-    async def infer(request: Request) -> Response:
-        body = parse(await _read(request, max_body_bytes))
-        if not waiting.acquire(blocking=False):
-            raise Busy("the node has too much to do", "try again in a moment")
-        try:
-            return _json(await run_in_threadpool(work, body))
-        finally:
-            waiting.release()
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return HTMLResponse(page(app.openapi()))
 
-    def work(body: dict[str, Any]) -> dict[str, Any]:
-        with executing:
-            return node.infer(body)
-
-    @app.get("/opg/v1/answer/{name}")
-    def answer(name: str) -> Response:
-        found = node.stored_answer(_hash(name))
-        if found is None:
-            raise UnknownVersion("there is no such answer here", "ask for one by its digest or its request")
-        return _json(found)
-
-    @app.get("/opg/v1/batch/{name}")
-    def batch(name: str) -> Response:
-        return _json(node.batch(_batch(name)))
-
-    @app.get("/opg/v1/batch/{name}/{place}")
-    def batch_item(name: str, place: int) -> Response:
-        return _json(node.batch_item(_batch(name), place))
-
-    @app.get("/opg/v1/info")
-    def info() -> Response:
-        return _json(node.info())
-
+    app.add_middleware(Counted, node=node)
     return app
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """A JSON object; NaN and Infinity, which are no JSON, are refused."""
-    try:
-        value = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as problem:
-        raise BadRequest(f"the body is not JSON: {problem}", "send a JSON object") from None
-    if not isinstance(value, dict):
-        raise BadRequest("the body is not a JSON object", "send a JSON object")
-    return value
+class Counted:
+    """Counts requests by route and status, and measures them."""
+
+    def __init__(self, app: Any, node: Node) -> None:
+        self.app = app
+        self.metrics = node.metrics
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begin, status = time.perf_counter(), 500
+
+        async def noted(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self.metrics.requests.labels(route, str(status)).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - begin)
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(f"the body is larger than {limit:,} bytes", "send base64 words instead of numbers")
-        chunks.append(chunk)
-    return b"".join(chunks)
+def refusal(status: int, name: str, reason: str, advice: str) -> JSONResponse:
+    """An error as both protocols have it: OIP's clients read `error`, ours all of it."""
+    headers = {"Retry-After": "1"} if status == RETRY else None
+    return JSONResponse(
+        {"error": f"{name}: {reason}", "kind": name, "reason": reason, "advice": advice}, status, headers
+    )
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(OPGError)
+    async def refused(_: Request, problem: OPGError) -> JSONResponse:
+        return refusal(status_of(problem), type(problem).__name__, str(problem), problem.advice)
 
+    @app.exception_handler(HTTPException)
+    async def not_routed(_: Request, problem: HTTPException) -> JSONResponse:
+        return refusal(problem.status_code, "HTTP", str(problem.detail), "see /docs")
 
-def _status(problem: OPGError) -> int:
-    if isinstance(problem, TooLarge):
-        return 413
-    if isinstance(problem, Busy):
-        return 503
-    for kind, status in STATUS.items():
-        if isinstance(problem, kind):
-            return status
-    return 500
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(_: Request, problem: RequestValidationError) -> JSONResponse:
+        where = ", ".join(".".join(map(str, each["loc"])) for each in problem.errors())
+        return refusal(400, "BadRequest", f"not readable: {where}", "see /docs")
 
-
-def _hash(text: str) -> bytes:
-    try:
-        value = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        value = b""
-    if len(value) != 32:
-        raise BadRequest(f"{text[:80]!r} is not a hash", "name 32 bytes in hexadecimal")
-    return value
-
-
-def _batch(text: str) -> int | bytes:
-    if text.isdecimal() and len(text) <= 18:
-        return int(text)
-    return _hash(text)
-
-
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value), media_type="application/json")
+    @app.exception_handler(Exception)
+    async def failed(request: Request, problem: Exception) -> JSONResponse:
+        say("ERROR", at=request.url.path, why=f"{type(problem).__name__}: {problem}")
+        return refusal(500, "Internal", "the node failed", "tell the operator")

@@ -1,15 +1,17 @@
-"""Turning held vouchers into OPG on chain."""
+"""Turning held vouchers into OPG on chain, when they are worth the gas or about to end."""
 
 from __future__ import annotations
 
 from opg.chain.events import emitted
 from opg.chain.sender import Sender
 from opg.log import say
+from opg.node.policy import Policy
 from opg.node.store import Store
 from opg.vouchers import SignedVoucher
 
 MAX_AT_ONCE = 50  # about 5M gas
 SOON_SECONDS = 86_400
+GAS_EACH = 90_000  # of one redemption; see Channels.redeem in tests/gas.json
 
 
 def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | None = None) -> int:
@@ -47,6 +49,20 @@ def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | No
 def ending(store: Store, now: int) -> list[SignedVoucher]:
     """Vouchers that have to be redeemed soon, or they are worth nothing."""
     return [each for each in store.vouchers_to_redeem() if each.voucher.deadline < now + SOON_SECONDS]
+
+
+def worthwhile(store: Store, sender: Sender, policy: Policy, gas_price: int) -> list[SignedVoucher]:
+    """Vouchers that are worth `redeem_factor` times the gas of redeeming them. None while the worth of ether is unknown."""
+    if policy.eth_in_opg <= 0:
+        return []
+    least = int(policy.redeem_factor * gas_price * GAS_EACH * policy.eth_in_opg)
+    found = []
+    for each in store.vouchers_to_redeem():
+        v = each.voucher
+        redeemed = int(sender.chain.read("Channels", "redeemed", v.payer, v.operator, v.model_id))
+        if v.total - redeemed >= least:
+            found.append(each)
+    return found
 
 
 def _may_sign(sender: Sender, each: SignedVoucher, now: int) -> bool:

@@ -1,8 +1,11 @@
-"""The node as a process: HTTP in front, one worker thread behind, both ended by Ctrl-C or SIGTERM."""
+"""The node as a process: HTTP in front, one worker thread behind, executing processes beside, all ended by Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -11,10 +14,16 @@ from eth_account.signers.local import LocalAccount
 from opg.chain.connection import Chain
 from opg.chain.sender import Sender
 from opg.log import say
-from opg.node.http import MAX_BODY_BYTES, create_app
-from opg.node.node import Node, Policy
+from opg.node.body import MAX_BODY_BYTES
+from opg.node.http import create_app
+from opg.node.metrics import Metrics
+from opg.node.node import Node
+from opg.node.policy import Policy
 from opg.node.store import Store
+from opg.node.workers import Pool, WorkerPool
 from opg.versions import Executor, load_version
+
+MAX_CONNECTIONS = 1_000
 
 
 def launch(
@@ -25,17 +34,57 @@ def launch(
     data: Path,
     policy: Policy,
     executor: Executor | None = None,
+    workers: int = 0,
+    max_batch: int = 16,
 ) -> Node:
     """A node that is ready to serve: every version checked against its file, the key against the chain.
 
-    `models`: files by version number. `data`: folder of what must be kept.
+    `models`: files by version number. `data`: folder of what must be kept. `workers`: processes that execute; 0: this one does.
     """
     versions = {number: load_version(chain, number, path, executor) for number, path in models.items()}
-    return Node(chain, Sender(chain, account), operator, versions, Store(data / "node.sqlite"), policy)
+    metrics, store = Metrics(), Store(data / "node.sqlite")
+    pool: Pool | None = None
+    try:
+        if workers:
+            pool = WorkerPool(versions, workers, max_batch, seen=metrics.batch_done)
+        node = Node(chain, Sender(chain, account), operator, versions, store, policy, pool, metrics)
+        if isinstance(pool, WorkerPool):
+            pool.wait_ready()
+        return node
+    except BaseException:
+        if pool is not None:
+            pool.close()
+        store.close()
+        raise
+
+
+class Server(uvicorn.Server):
+    """Tells the node to take no more before it closes the door."""
+
+    def __init__(self, config: uvicorn.Config, node: Node) -> None:
+        super().__init__(config)
+        self.node = node
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's own would raise the signal again at the end, which kills the process before its log is closed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        self.node.drain()
+        super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
 def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-    """Runs until it is told to stop. What is being answered is answered first."""
+    """Runs until it is told to stop. What is being answered is answered first. Raises `AlreadyRunning`."""
     stop = threading.Event()
     worker = threading.Thread(target=node.run, args=(stop,), name="worker")
     config = uvicorn.Config(
@@ -43,14 +92,18 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
         host=host,
         port=port,
         log_level="warning",
-        timeout_graceful_shutdown=10,
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=max(1, int(node.policy.drain_seconds)),
     )
-    worker.start()
-    say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))
     try:
-        uvicorn.Server(config).run()
+        with node.store.exclusive("node"):
+            worker.start()
+            say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))
+            try:
+                Server(config, node).run()
+            finally:
+                stop.set()
+                worker.join()
     finally:
-        stop.set()
-        worker.join()
-        node.store.close()
+        node.close()
         say("stopped")

@@ -1,62 +1,41 @@
 """What a node must never lose, in one SQLite file: every answer it signed, and every voucher it holds.
 
-An answer is on disk before it leaves the machine, and one request has one answer for ever.
+An answer is on disk before it leaves the machine, and one request has one answer for ever. Answers that are ready at the same time
+are written together: whoever holds the lock writes for all who wait.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from opg.answers import SignedAnswer
 from opg.chain.structs import Answer, Request
 from opg.errors import PaymentRequired
+from opg.node.errors import AlreadyRunning, StoreFull
+from opg.node.schema import SCHEMA, WAITING, check_format, connect, dump, load
 from opg.vouchers import SignedVoucher
 
-SCHEMA = """
-create table if not exists answers (
-    request blob primary key,      -- hash of the user's request, or id of an on-chain one
-    digest blob not null unique,
-    answer text not null,
-    key text not null,
-    signature blob not null,
-    inputs text not null,          -- JSON list of hexadecimal tensors
-    outputs text not null,
-    batch blob,                    -- root of the batch that it went into
-    place integer
-) strict;
-create index if not exists answers_open on answers (batch, place);
-create table if not exists batches (
-    root blob primary key,
-    count integer not null,
-    id integer                     -- on chain; null until it is there
-) strict;
-create table if not exists vouchers (
-    channel blob primary key,      -- payer, operator and model
-    payer text not null,
-    model integer not null,
-    total text not null,           -- wei, decimal: larger than SQLite's integers
-    redeemed text not null default '0',
-    voucher text not null
-) strict;
-create table if not exists requests (
-    id blob primary key,           -- on-chain requests to this operator
-    request text not null,
-    inputs text not null,
-    state text not null            -- open, fulfilled, closed
-) strict;
-create table if not exists games (
-    id blob primary key,           -- disputes against answers of this operator
-    answer text not null,
-    running integer not null default 1
-) strict;
-create table if not exists cursors (name text primary key, block integer not null) strict;
-"""
+FULL = ("full", "disk I/O error", "readonly", "unable to open")
+
+
+@dataclass
+class _Entry:
+    """An answer on its way to the disk."""
+
+    signed: SignedAnswer
+    voucher: SignedVoucher | None
+    price: int
+    done: bool = False
+    known: bool = False
+    problem: Exception | None = None
 
 
 class Store:
@@ -66,59 +45,114 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")
+        self._waiting: list[_Entry] = []
+        self._db = connect(str(path))
+        check_format(self._db, path)
         self._db.executescript(SCHEMA)
+        self._reading = connect(str(path))  # of its own: who reads does not wait for a disk that writes
+        self._reading_lock = threading.Lock()
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._reading_lock:
             self._db.close()
+            self._reading.close()
 
     @contextmanager
-    def _writing(self) -> Any:
-        with self._lock:
-            self._db.execute("begin immediate")
+    def exclusive(self, what: str) -> Iterator[None]:
+        """Holds a lock on this store's name among all processes. Raises `AlreadyRunning`. Ends with the process."""
+        with open(self.path.with_suffix(f".{what}.lock"), "w") as file:
             try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AlreadyRunning(
+                    f"another process is at work on {self.path} ({what})", "wait for it, or name another folder: --data"
+                ) from None
+            yield
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._db.execute("begin immediate")
                 yield self._db
-            except BaseException:
-                self._db.execute("rollback")
+                self._db.execute("commit")
+            except BaseException as problem:
+                with suppress(sqlite3.Error):
+                    if self._db.in_transaction:
+                        self._db.execute("rollback")
+                if isinstance(problem, sqlite3.OperationalError) and any(word in str(problem) for word in FULL):
+                    raise StoreFull(
+                        f"the log at this node takes no more ({problem})",
+                        "try another operator; if it is yours: free its disk",
+                    ) from None
                 raise
-            self._db.execute("commit")
 
     def _rows(self, query: str, *arguments: Any) -> list[Any]:
-        with self._lock:
-            return self._db.execute(query, arguments).fetchall()
+        with self._reading_lock:
+            return self._reading.execute(query, arguments).fetchall()
 
     # ------------------------------------------------------------------ answers
 
     def keep(self, signed: SignedAnswer, voucher: SignedVoucher | None = None, price: int = 0) -> SignedAnswer:
-        """Keeps an answer and, in the same breath, the voucher that pays for it.
+        """Keeps an answer and, in the same breath, the voucher that pays `price` wei for it.
 
-        Gives the answer that was there before when the request has been answered already: that one is not
-        paid again. Raises `PaymentRequired` when the voucher is not `price` wei above the one held.
+        Gives the answer that was there before when the request has been answered already: that one is not paid again. Raises
+        `PaymentRequired` when the vouchers held do not cover it, `StoreFull` when the disk takes no more.
         """
-        with self._writing() as db:
-            known = db.execute("select 1 from answers where request = ?", (signed.answer.request,)).fetchone()
-            if not known:
-                if voucher is not None:
-                    self._keep_voucher(db, voucher, price)
-                db.execute(
-                    "insert into answers (request, digest, answer, key, signature, inputs, outputs)"
-                    " values (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        signed.answer.request,
-                        signed.digest,
-                        json.dumps(signed.answer.json()),
-                        signed.key,
-                        signed.signature,
-                        _dump(signed.inputs),
-                        _dump(signed.outputs),
-                    ),
-                )
-        kept = self.answer_to(signed.answer.request)
+        entry = _Entry(signed, voucher, price)
+        self._waiting.append(entry)  # a list's append is atomic
+        with self._lock:
+            if not entry.done:
+                self._flush()
+        if entry.problem is not None:
+            raise entry.problem
+        kept = self.answer_to(signed.answer.request) if entry.known else signed
         assert kept is not None
         return kept
+
+    def _flush(self) -> None:
+        entries, self._waiting = self._waiting, []
+        try:
+            with self._writing() as db:
+                for entry in entries:
+                    try:
+                        self._insert(db, entry)
+                    except PaymentRequired as problem:
+                        entry.problem = problem
+        except Exception as problem:
+            for entry in entries:
+                entry.problem = entry.problem or problem
+        finally:
+            for entry in entries:
+                entry.done = True
+
+    def _insert(self, db: sqlite3.Connection, entry: _Entry) -> None:
+        signed = entry.signed
+        if db.execute("select 1 from answers where request = ?", (signed.answer.request,)).fetchone():
+            entry.known = True
+            return
+        if entry.voucher is not None:
+            self._keep_voucher(db, entry.voucher, entry.price)
+        db.execute(
+            "insert into answers (request, digest, answer, key, signature, inputs, outputs) values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                signed.answer.request,
+                signed.digest,
+                json.dumps(signed.answer.json()),
+                signed.key,
+                signed.signature,
+                dump(signed.inputs),
+                dump(signed.outputs),
+            ),
+        )
+
+    def replace_on_chain(self, signed: SignedAnswer) -> None:
+        """Notes an answer that the chain made of our outputs, in place of an earlier one that a re-organisation took away."""
+        with self._writing() as db:
+            db.execute(
+                "update answers set digest = ?, answer = ? where request = ? and length(signature) = 0",
+                (signed.digest, json.dumps(signed.answer.json()), signed.answer.request),
+            )
 
     def answer_to(self, request: bytes) -> SignedAnswer | None:
         """The answer to a request, if there is one."""
@@ -128,19 +162,13 @@ class Store:
         """An answer by its name."""
         return self._answer("digest = ?", digest)
 
-    def uncommitted(self, limit: int) -> list[SignedAnswer]:
-        """Signed answers that are in no batch yet, oldest first."""
-        rows = self._rows(f"{_SELECT} where batch is null and length(signature) > 0 order by rowid limit ?", limit)
-        return [_signed(row) for row in rows]
-
     def answer_count(self) -> int:
-        """How many answers were given."""
-        return int(self._rows("select count(*) from answers")[0][0])
+        """How many answers were given. None is ever deleted, so the last row's number is the count."""
+        return int(self._rows("select coalesce(max(rowid), 0) from answers")[0][0])
 
     def uncommitted_count(self) -> int:
         """How many signed answers are in no batch yet."""
-        rows = self._rows("select count(*) from answers where batch is null and length(signature) > 0")
-        return int(rows[0][0])
+        return int(self._rows(f"select count(*) from answers where {WAITING}")[0][0])
 
     def _answer(self, where: str, value: bytes) -> SignedAnswer | None:
         rows = self._rows(f"{_SELECT} where {where}", value)
@@ -148,51 +176,90 @@ class Store:
 
     # ------------------------------------------------------------------ batches
 
-    def plan_batch(self, root: bytes, digests: Sequence[bytes]) -> None:
-        """Ties answers to a batch, before anything is sent."""
+    def waiting(self, limit: int, max_bytes: int) -> list[bytes]:
+        """Digests of signed answers that are in no batch yet, oldest first, whose data is at most so long (or one answer)."""
+        digests, size = [], 0
+        for digest, length in self._rows(
+            f"select digest, length(inputs) + length(outputs) from answers where {WAITING} order by rowid limit ?",
+            limit,
+        ):
+            size += length
+            if digests and size > max_bytes:
+                break
+            digests.append(bytes(digest))
+        return digests
+
+    def plan_batch(self, root: bytes, digests: Sequence[bytes], start: int) -> bool:
+        """Ties answers to a batch, before anything is sent. False when another process was faster."""
         with self._writing() as db:
-            db.execute("insert or ignore into batches (root, count) values (?, ?)", (root, len(digests)))
-            for place, digest in enumerate(digests):
-                db.execute("update answers set batch = ?, place = ? where digest = ?", (root, place, digest))
+            if db.execute("select 1 from batches where id is null").fetchone():
+                return False
+            db.execute("insert into batches (root, count, start) values (?, ?, ?)", (root, len(digests), start))
+            done = db.executemany(
+                "update answers set batch = ?, place = ? where digest = ? and batch is null",
+                [(root, place, digest) for place, digest in enumerate(digests)],
+            ).rowcount
+            if done != len(digests):
+                raise AlreadyRunning("another process committed these answers", "look at: opg node status")
+        return True
 
-    def planned_batch(self) -> tuple[bytes, int] | None:
-        """Root and count of a batch that was planned and is not known to be on chain."""
-        rows = self._rows("select root, count from batches where id is null limit 1")
-        return (bytes(rows[0][0]), int(rows[0][1])) if rows else None
+    def planned_batch(self) -> tuple[bytes, int, int] | None:
+        """Root, count and the head at planning of a batch that is not known to be on chain."""
+        rows = self._rows("select root, count, start from batches where id is null limit 1")
+        return (bytes(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
 
-    def batch_committed(self, root: bytes, batch_id: int) -> None:
+    def batch_committed(self, root: bytes, batch_id: int | None) -> None:
+        """Notes a batch's id on chain; None when a re-organisation took it away."""
         with self._writing() as db:
-            db.execute("update batches set id = coalesce(id, ?) where root = ?", (batch_id, root))
+            db.execute("update batches set id = ? where root = ?", (batch_id, root))
 
-    def batch(self, name: int | bytes) -> tuple[bytes, int | None, list[SignedAnswer]] | None:
-        """Root, id and answers of a batch, by its id on chain or by its root."""
+    def batch_ids(self, planned_since: int) -> list[tuple[bytes, int]]:
+        """Roots and ids of the batches that got onto the chain after some block."""
+        rows = self._rows("select root, id from batches where id is not null and start >= ?", planned_since)
+        return [(bytes(root), int(number)) for root, number in rows]
+
+    def batch_id(self, root: bytes) -> int | None:
+        rows = self._rows("select id from batches where root = ?", root)
+        return rows[0][0] if rows else None
+
+    def batch_head(self, name: int | bytes) -> tuple[bytes, int | None, int] | None:
+        """Root, id and count of a batch, by its id on chain or by its root."""
         column = "id" if isinstance(name, int) else "root"
-        rows = self._rows(f"select root, id from batches where {column} = ?", name)
-        if not rows:
-            return None
-        answers = self._rows(f"{_SELECT} where batch = ? order by place", rows[0][0])
-        return bytes(rows[0][0]), rows[0][1], [_signed(row) for row in answers]
+        rows = self._rows(f"select root, id, count from batches where {column} = ?", name)
+        return (bytes(rows[0][0]), rows[0][1], int(rows[0][2])) if rows else None
+
+    def batch_digests(self, root: bytes) -> list[bytes]:
+        """The leaves of a batch, in their order."""
+        return [bytes(row[0]) for row in self._rows("select digest from answers where batch = ? order by place", root)]
+
+    def batch_answers(self, root: bytes, first: int, count: int) -> list[SignedAnswer]:
+        """Some answers of a batch, in their order."""
+        where = "where batch = ? and place >= ? and place < ? order by place"
+        return [_signed(row) for row in self._rows(f"{_SELECT} {where}", root, first, first + count)]
 
     # ------------------------------------------------------------------ vouchers
 
     def _keep_voucher(self, db: sqlite3.Connection, signed: SignedVoucher, price: int) -> None:
-        row = db.execute("select total from vouchers where channel = ?", (signed.channel,)).fetchone()
-        needed = (int(row[0]) if row else 0) + price
-        if signed.voucher.total < needed:
+        query = "select total, spent, voucher from vouchers where channel = ?"
+        row = db.execute(query, (signed.channel,)).fetchone()
+        held, spent = (int(row[0]), int(row[1]) + price) if row else (0, price)
+        if max(held, signed.voucher.total) < spent:
             raise PaymentRequired(
-                f"the voucher's total must be {needed} wei, it is {signed.voucher.total}", "sign a higher one"
+                f"the voucher's total must be {spent} wei, it is {signed.voucher.total}", "sign a higher one"
             )
-        db.execute(
-            "insert into vouchers (channel, payer, model, total, voucher) values (?, ?, ?, ?, ?)"
-            " on conflict (channel) do update set total = excluded.total, voucher = excluded.voucher",
-            (
-                signed.channel,
-                signed.voucher.payer,
-                signed.voucher.model_id,
-                str(signed.voucher.total),
-                json.dumps(signed.json()),
-            ),
+        total, voucher = (
+            (signed.voucher.total, json.dumps(signed.json())) if signed.voucher.total > held else (held, row[2])
         )
+        db.execute(
+            "insert into vouchers (channel, payer, model, total, spent, voucher) values (?, ?, ?, ?, ?, ?) on conflict"
+            " (channel) do update set total = excluded.total, spent = excluded.spent, voucher = excluded.voucher",
+            (signed.channel, signed.voucher.payer, signed.voucher.model_id, str(total), str(spent), voucher),
+        )
+
+    def channel(self, channel: bytes) -> tuple[SignedVoucher | None, int]:
+        """The voucher held, and the wei that answers were given for."""
+        rows = self._rows("select voucher, spent from vouchers where channel = ?", channel)
+        return (SignedVoucher.from_json(json.loads(rows[0][0])), int(rows[0][1])) if rows else (None, 0)
 
     def voucher_totals(self, payer: str) -> dict[int, int]:
         """By model, what the payer's highest vouchers are worth, in wei."""
@@ -201,8 +268,13 @@ class Store:
 
     def vouchers_to_redeem(self) -> list[SignedVoucher]:
         """Every voucher that is worth more than was redeemed."""
-        rows = self._rows("select voucher, total, redeemed from vouchers order by rowid")
+        rows = self._rows("select voucher, total, redeemed from vouchers where total <> redeemed order by rowid")
         return [SignedVoucher.from_json(json.loads(v)) for v, t, r in rows if int(t) > int(r)]
+
+    def unredeemed(self) -> int:
+        """Wei of vouchers that were not paid yet."""
+        rows = self._rows("select total, redeemed from vouchers where total <> redeemed")
+        return sum(max(0, int(total) - int(redeemed)) for total, redeemed in rows)
 
     def voucher_redeemed(self, channel: bytes, total: int) -> None:
         """Notes how much of a channel's vouchers the chain has paid."""
@@ -211,23 +283,36 @@ class Store:
 
     # ------------------------------------------------------------------ on-chain requests
 
-    def keep_request(self, request_id: bytes, request: Request, inputs: Iterable[bytes]) -> None:
+    def keep_request(self, request_id: bytes, request: Request, inputs: Sequence[bytes]) -> None:
         """Remembers an on-chain request to this operator."""
         with self._writing() as db:
             db.execute(
                 "insert or ignore into requests values (?, ?, ?, 'open')",
-                (request_id, json.dumps(request.json()), _dump(inputs)),
+                (request_id, json.dumps(request.json()), dump(inputs)),
             )
 
     def requests(self, state: str) -> list[tuple[bytes, Request, tuple[bytes, ...]]]:
         """Id, terms and input tensors of the on-chain requests that are `open`, `fulfilled` or `closed`."""
         rows = self._rows("select id, request, inputs from requests where state = ? order by rowid", state)
-        return [(bytes(i), Request.from_json(json.loads(r)), _load(t)) for i, r, t in rows]
+        return [(bytes(i), Request.from_json(json.loads(r)), load(t)) for i, r, t in rows]
+
+    def fulfilled(self, before: int, since: int) -> list[tuple[bytes, Request]]:
+        """Id and terms of the answered on-chain requests whose answer is from `before` some time, from `since` another, or unknown."""
+        rows = self._rows(
+            "select r.id, r.request from requests r left join answers a on a.request = r.id where r.state = 'fulfilled' and"
+            " coalesce(json_extract(a.answer, '$.issuedAt') not between ? and ?, 1) order by r.rowid",
+            before + 1,
+            since - 1,
+        )
+        return [(bytes(i), Request.from_json(json.loads(r))) for i, r in rows]
+
+    def request_count(self, state: str) -> int:
+        return int(self._rows("select count(*) from requests where state = ?", state)[0][0])
 
     def request_inputs(self, request_id: bytes) -> tuple[bytes, ...] | None:
         """Input tensors of an on-chain request to this operator."""
         rows = self._rows("select inputs from requests where id = ?", request_id)
-        return _load(rows[0][0]) if rows else None
+        return load(rows[0][0]) if rows else None
 
     def request_state(self, request_id: bytes, state: str) -> None:
         with self._writing() as db:
@@ -235,19 +320,20 @@ class Store:
 
     # ------------------------------------------------------------------ disputes
 
-    def keep_game(self, game_id: bytes, answer: Answer) -> None:
-        """Remembers a dispute against an answer of this operator."""
+    def keep_game(self, game_id: bytes, answer: Answer) -> bool:
+        """Remembers a dispute against an answer of this operator. False when it was known."""
+        text = json.dumps(answer.json())
         with self._writing() as db:
-            db.execute("insert or ignore into games (id, answer) values (?, ?)", (game_id, json.dumps(answer.json())))
+            return db.execute("insert or ignore into games (id, answer) values (?, ?)", (game_id, text)).rowcount > 0
 
     def games(self) -> list[tuple[bytes, Answer]]:
         """The disputes that are not known to be over."""
         rows = self._rows("select id, answer from games where running = 1 order by rowid")
         return [(bytes(i), Answer.from_json(json.loads(a))) for i, a in rows]
 
-    def game_over(self, game_id: bytes) -> None:
+    def game_over(self, game_id: bytes, over: bool = True) -> None:
         with self._writing() as db:
-            db.execute("update games set running = 0 where id = ?", (game_id,))
+            db.execute("update games set running = ? where id = ?", (int(not over), game_id))
 
     # ------------------------------------------------------------------ cursors
 
@@ -257,8 +343,9 @@ class Store:
         return int(rows[0][0]) if rows else None
 
     def set_cursor(self, name: str, block: int) -> None:
-        with self._writing() as db:
-            db.execute("insert or replace into cursors values (?, ?)", (name, block))
+        if self.cursor(name) != block:
+            with self._writing() as db:
+                db.execute("insert or replace into cursors values (?, ?)", (name, block))
 
 
 _SELECT = "select answer, digest, key, signature, inputs, outputs, batch, place from answers"
@@ -271,16 +358,8 @@ def _signed(row: Any) -> SignedAnswer:
         bytes(digest),
         key,
         bytes(signature),
-        _load(inputs),
-        _load(outputs),
+        load(inputs),
+        load(outputs),
         bytes(batch) if batch is not None else None,
         place,
     )
-
-
-def _dump(tensors: Iterable[bytes]) -> str:
-    return json.dumps([tensor.hex() for tensor in tensors])
-
-
-def _load(text: str) -> tuple[bytes, ...]:
-    return tuple(bytes.fromhex(tensor) for tensor in json.loads(text))

@@ -132,7 +132,9 @@ def multiply_add_row(build: Builder, fn: int, acc: Value, a: Value, ia: Value, b
     _blocks(build, count, body)
 
 
-LIGHT = frozenset({Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE})
+LIGHT = frozenset(
+    {Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE}
+)
 
 
 def _strips(build: Builder, count: Value, vectors: int, body: Callable) -> None:

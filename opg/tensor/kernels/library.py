@@ -360,7 +360,9 @@ def _reduce(fn: int) -> Callable:
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
+                    a, ia = _read(
+                        p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS
+                    )
                     if is_arg:
                         if k == 0:
                             _spread(best, a, ia, count)
@@ -422,12 +424,24 @@ def _contract(fn: int) -> Callable:
             for t in range(begin, begin + words, ROW):
                 count = min(ROW, begin + words - t)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
-                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, t, count, scratch + BUFFERS)
+                c, ic = _read(
+                    p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, t, count, scratch + BUFFERS
+                )
                 _spread(out, c, ic, count)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
-                    b, ib = _read(p, 1, long_at(p, OPERANDS + 5 * 1 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS + BUFFER)
+                    a, ia = _read(
+                        p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS
+                    )
+                    b, ib = _read(
+                        p,
+                        1,
+                        long_at(p, OPERANDS + 5 * 1 + SOURCE),
+                        scratch + MOVED,
+                        t,
+                        count,
+                        scratch + BUFFERS + BUFFER,
+                    )
                     multiply_add_row(fn, out, a, ia, b, ib, count)
             _advance(p, scratch)
 
@@ -449,7 +463,9 @@ def _contract_rows(code: int) -> Callable:
             for i in range(t, t + count, ROW):
                 words = min(ROW, t + count - i)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + i)
-                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, i, words, scratch + BUFFERS)
+                c, ic = _read(
+                    p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, i, words, scratch + BUFFERS
+                )
                 a = long_at(p, OPERANDS + SOURCE) + 4 * (long_at(scratch + VALUES, 0) + kind_a * i)
                 b = long_at(p, OPERANDS + 5 + SOURCE) + 4 * (long_at(scratch + VALUES, 1) + kind_b * i)
                 contract_row(fn, kind_a, kind_b, out, c, ic, a, b, table, forms, steps, words)

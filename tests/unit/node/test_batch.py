@@ -66,7 +66,7 @@ def test_batch_that_was_planned_when_the_node_died_is_sent_afterwards(stage, ans
 
     with pytest.raises(KeyboardInterrupt):
         commit_batch(store, Dies(), answered.address, answered.url)
-    root, count = store.planned_batch()
+    root, count, _ = store.planned_batch()
     assert count == 3
     batch_id = answered.node.commit()
     assert stage.chain.read("Inference", "batch", batch_id)[3] == root
@@ -79,7 +79,7 @@ def test_node_that_died_after_sending_learns_the_batchs_id_from_the_chain(answer
     with store._writing() as db:
         db.execute("update batches set id = null")
     answered.node.tick()
-    assert store.batch(batch_id)[1] == batch_id
+    assert store.batch_id(store.batch_head(batch_id)[0]) == batch_id
 
 
 def test_node_commits_by_itself_when_it_is_time(stage, answered):

@@ -147,7 +147,7 @@ def test_version_that_is_not_served_is_not_found(served, good, number):
 def test_body_that_is_no_json_object_is_refused(served, content):
     reply = served[1].post("/opg/v1/infer", content=content)
     assert reply.status_code == 400, reply.text
-    assert reply.json()["error"] == "BadRequest"
+    assert reply.json()["kind"] == "BadRequest"
 
 
 def test_oversized_body_is_refused_unread(served, good):

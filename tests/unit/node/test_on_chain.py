@@ -53,7 +53,7 @@ def test_fee_is_collected_when_the_answer_is_final_and_not_before(stage, asked):
 
 def test_node_that_was_restarted_in_between_goes_on(stage, asked):
     host, request_id, _ = asked
-    host.node.reader.read().__next__()
+    next(iter(host.node.duties.reader.read()))
     again(host, stage).tick()
     assert state(stage, request_id) > 2
     again(host, stage).tick()
@@ -64,8 +64,7 @@ def test_node_that_was_restarted_in_between_goes_on(stage, asked):
 
 def test_answer_that_another_process_sent_is_not_sent_again(stage, asked, version, picture):
     host, request_id, terms = asked
-    list(host.node.reader.read())
-    host.node.reader.cursor = stage.chain.deployment.block
+    list(host.node.duties.reader.read())
     host.operator.send("Inference", "fulfil", terms.abi(), version.execute(picture()))
     host.node.tick()
     host.node.tick()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event, Semaphore
 
 import pytest
 
 from opg import actions
-from opg.chain import Sender, voucher_digest
+from opg.chain import Sender, ask_digest, voucher_digest
 from opg.chain.deploying import OPG
+from opg.chain.structs import Ask, Voucher
 from opg.chain.typed import sign_digest
 from opg.client import Client
 from opg.errors import OperatorRefused, PaymentRequired
 from opg.node import redeem_vouchers
+from opg.node.errors import WorkerFailed
+from opg.node.income import GAS_EACH
+from opg.node.workers import Inline
 from opg.vouchers import SignedVoucher, VoucherBook, check_voucher, make_voucher
 from tests.stage import PRICE, channel
+from tests.unit.node.test_infer import body
 
 
 @pytest.fixture
@@ -44,8 +51,6 @@ def test_owner_protocol_and_operator_share_what_was_asked(stage, paid, client, v
 
 
 def test_asking_again_is_not_paid_again(stage, paid, user, version, picture):
-    from tests.unit.node.test_infer import body
-
     request = body(stage.chain, paid, picture(), user.account)
     request["voucher"] = make_voucher(stage.chain, user.account, paid.address, version.model_id, PRICE).json()
     first = paid.node.infer(request)
@@ -67,25 +72,133 @@ def test_voucher_that_is_not_raised_enough_buys_nothing(paid, client, version, p
             client.ask(version.published, paid.address, picture(1), PRICE - 1)
 
 
-def test_two_answers_cannot_be_had_for_one_voucher(stage, paid, user, version, picture):
-    """Both passed the check before either was kept: only one is."""
-    from tests.unit.node.test_infer import body
+class Gate(Inline):
+    """Executes when it is opened."""
 
-    voucher = make_voucher(stage.chain, user.account, paid.address, version.model_id, PRICE)
-    first = body(stage.chain, paid, picture(), user.account) | {"voucher": voucher.json()}
-    second = body(stage.chain, paid, picture(1), user.account) | {"voucher": voucher.json()}
-    once = paid.node._voucher
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened, self.entered = Event(), Semaphore(0)
 
-    def check_then_be_overtaken(body, version):
-        checked = once(body, version)
-        paid.node._voucher = once
-        paid.node.infer(second)
-        return checked
+    def run(self, version, inputs):
+        self.entered.release()
+        assert self.opened.wait(10)
+        return super().run(version, inputs)
 
-    paid.node._voucher = check_then_be_overtaken
-    with pytest.raises(PaymentRequired, match="must be"):
-        paid.node.infer(first)
+
+@pytest.fixture
+def gate(paid):
+    """In front of the paid host's executor."""
+    paid.node.pool = Gate()
+    return paid.node.pool
+
+
+def request_for(stage, paid, user, version, tensors, total):
+    voucher = make_voucher(stage.chain, user.account, paid.address, version.model_id, total)
+    return body(stage.chain, paid, tensors, user.account) | {"voucher": voucher.json()}
+
+
+def test_two_answers_cannot_be_had_for_one_voucher(stage, paid, gate, user, version, picture):
+    """The second is refused before anybody works for it."""
+    first, second = (request_for(stage, paid, user, version, picture(n), PRICE) for n in range(2))
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(paid.node.infer, first)
+        assert gate.entered.acquire(timeout=10)
+        with pytest.raises(PaymentRequired, match=f"must be {2 * PRICE} wei"):
+            paid.node.infer(second)
+        gate.opened.set()
+        assert running.result()["answer"]["request"] == first_digest(stage, first)
     assert paid.node.store.answer_count() == 1
+
+
+def test_requests_that_overtake_each_other_are_both_paid(stage, paid, gate, user, version, picture):
+    first, second = (request_for(stage, paid, user, version, picture(n), (n + 1) * PRICE) for n in range(2))
+    with ThreadPoolExecutor() as threads:
+        running = [threads.submit(paid.node.infer, each) for each in (second, first)]
+        for _ in running:
+            assert gate.entered.acquire(timeout=10)
+        gate.opened.set()
+        assert all(each.result() for each in running)
+    assert paid.node.store.voucher_totals(user.address) == {version.model_id: 2 * PRICE}
+    with pytest.raises(PaymentRequired, match=f"must be {3 * PRICE} wei"):
+        paid.node.infer(request_for(stage, paid, user, version, picture(2), 2 * PRICE))
+
+
+def test_same_request_twice_at_once_is_one_answer(stage, paid, gate, user, version, picture):
+    request = request_for(stage, paid, user, version, picture(), PRICE)
+    with ThreadPoolExecutor() as threads:
+        running = [threads.submit(paid.node.infer, request) for _ in range(3)]
+        assert gate.entered.acquire(timeout=10)
+        gate.opened.set()
+        first, *others = (each.result() for each in running)
+    assert all(other == first for other in others)
+    assert paid.node.store.channel(channel_of(user, paid, version))[1] == PRICE
+
+
+def test_what_was_not_answered_is_not_owed(stage, paid, user, version, picture):
+    class Broken(Inline):
+        def run(self, version, inputs):
+            raise WorkerFailed("it died")
+
+    request = request_for(stage, paid, user, version, picture(), PRICE)
+    paid.node.pool = Broken()
+    with pytest.raises(WorkerFailed):
+        paid.node.infer(request)
+    paid.node.pool = Inline()
+    assert paid.node.infer(request)
+    assert paid.node.store.channel(channel_of(user, paid, version))[1] == PRICE
+
+
+def test_others_cannot_use_up_what_a_payer_has_ahead(stage, paid, user, version, picture):
+    """Vouchers get public when they are redeemed; an old one buys nothing for whoever reads it there."""
+    old = request_for(stage, paid, user, version, picture(), PRICE)
+    paid.node.infer(old)
+    paid.node.infer(request_for(stage, paid, user, version, picture(1), 5 * PRICE))
+    thief = stage.person()
+    stolen = body(stage.chain, paid, picture(2), thief.account) | {"voucher": old["voucher"]}
+    with pytest.raises(PaymentRequired, match="must be"):
+        paid.node.infer(stolen)
+    own = body(stage.chain, paid, picture(2), user.account) | {"voucher": old["voucher"]}
+    assert paid.node.infer(own)
+
+
+def test_lower_voucher_never_replaces_a_higher_one(stage, paid, user, version, picture):
+    for number, total in enumerate((3 * PRICE, 2 * PRICE)):
+        paid.node.infer(request_for(stage, paid, user, version, picture(number), total))
+    held, spent = paid.node.store.channel(channel_of(user, paid, version))
+    assert (held.voucher.total, spent) == (3 * PRICE, 2 * PRICE)
+
+
+def test_deposit_that_was_just_made_counts(stage, paid, version, picture):
+    """The node asks the chain again before it refuses."""
+    late = stage.person(opg=10)
+    request = request_for(stage, paid, late, version, picture(), PRICE)
+    with pytest.raises(PaymentRequired, match="the deposit is 0"):
+        paid.node.infer(request)
+    channel(late, paid, 1)
+    for entry in paid.node.view._entries.values():
+        entry.read_at -= 2
+    assert paid.node.infer(request)
+
+
+def test_vouchers_are_redeemed_when_they_are_worth_the_gas(stage, host, user, version, picture):
+    gas = stage.chain.w3.eth.gas_price * GAS_EACH
+    dear, cheap = (
+        host(price=PRICE, redeem_every_seconds=0, redeem_factor=2, eth_in_opg=PRICE / gas * share) for share in (1, 0.1)
+    )
+    for made, redeemed in ((dear, 0), (cheap, PRICE)):
+        channel(user, made)
+        made.node.infer(request_for(stage, made, user, version, picture(), PRICE))
+        made.node.tick()
+        assert stage.chain.read("Channels", "redeemed", user.address, made.address, version.model_id) == redeemed
+
+
+def channel_of(user, paid, version):
+    return SignedVoucher(Voucher(user.address, paid.address, version.model_id, 0, 0), user.address, b"").channel
+
+
+def first_digest(stage, request):
+    ask = Ask.from_json(request["ask"])
+    return "0x" + ask_digest(ask, stage.chain.id, stage.chain.deployment.address("Inference")).hex()
 
 
 def signed(stage, voucher, account):

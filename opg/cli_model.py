@@ -1,0 +1,163 @@
+"""`opg model`: registered, published, fetched and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from opg.console import DEFAULT_RPC, Bindings, Keystore, Manifest, Model, Rpc, VersionId, connect, err, out, sender_of
+from opg.errors import BadInput, WrongModel
+
+if TYPE_CHECKING:
+    from opg.storage.files import Progress
+
+model_app = typer.Typer(no_args_is_help=True, help="Models and their versions.")
+
+BLOCKS = ".opg/blocks"
+Storage = Annotated[
+    str,
+    typer.Option("--storage", envvar="OPG_STORAGE", help="Folder of blocks, rpc:URL of an IPFS node, or gateway:URL."),
+]
+
+
+@model_app.command("register")
+def model_register(
+    name: Annotated[str, typer.Argument(help="Unique among your models.")],
+    fee: Annotated[str, typer.Option(help="Your share of each fee, in percent, for ever.")] = "10",
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(help="A model that yours was made from and its part of your share in percent: 7:20. Repeatable."),
+    ] = None,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Registers a model. You own it as a token."""
+    from opg import actions
+
+    sender = sender_of(connect(rpc, manifest), keystore)
+    model_id = actions.register_model(sender, name, _basis_points(fee), [_parent(each) for each in parent or ()])
+    out.print(f"model {model_id}: {name}, owned by {sender.address}")
+
+
+@model_app.command("publish")
+def model_publish(
+    model: Model,
+    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
+    cid: Annotated[str, typer.Option(help="Its content identifier, where the file is stored already.")] = "",
+    bind: Bindings = "",
+    storage: Storage = BLOCKS,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Stores the file and publishes a version of your model. It can never change."""
+    from opg import actions
+    from opg.storage import open_blocks, store_file
+    from opg.versions import compile_file
+
+    sender = sender_of(connect(rpc, manifest), keystore)
+    compiled = compile_file(model, bind)
+    if not cid:
+        with _bar(f"storing {model.name}") as progress:
+            cid = str(store_file(model, open_blocks(storage), progress))
+    version_id = actions.publish(sender, model_id, compiled, cid)
+    out.print(f"version {version_id}: program root 0x{compiled.program.root.hex()}")
+    out.print(f"stored as {cid}")
+
+
+@model_app.command("fetch")
+def model_fetch(
+    version_id: Annotated[int, typer.Argument(min=1, help="Number of the version.")],
+    to: Annotated[Path | None, typer.Option(help="The file to write [version-NUMBER.onnx].")] = None,
+    storage: Storage = BLOCKS,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+) -> None:
+    """Fetches a version's file by its content identifier, and checks it against the chain. Goes on where it was cut off."""
+    from opg.storage import Cid, fetch_file, open_blocks
+    from opg.versions import load_version, read_published
+
+    chain = connect(rpc, manifest)
+    published = read_published(chain, version_id)
+    path = to or Path(f"version-{version_id}.onnx")
+    if path.exists():
+        raise BadInput(f"{path} is there already", "check it: opg model check, or name another one: --to")
+    root = Cid.parse(published.artifact_cid)
+    with _bar(f"fetching {path.name}") as progress:
+        fetch_file(root, open_blocks(storage), path, progress)
+    version = load_version(chain, version_id, path)
+    out.print(f"{path} is version {version_id}: program root 0x{version.program.root.hex()}")
+
+
+@model_app.command("check")
+def model_check(model: Model, version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
+    """Compiles the file again and compares it with the version on chain."""
+    from opg.storage import file_cid, is_cid
+    from opg.versions import load_version
+
+    version = load_version(connect(rpc, manifest), version_id, model)
+    out.print(f"version {version_id} is {model.name}: program root 0x{version.program.root.hex()}")
+    published = version.published.artifact_cid
+    if is_cid(published):
+        if (found := str(file_cid(model))) != published.removeprefix("ipfs://"):
+            raise WrongModel(
+                f"the published content identifier is {published}, the file's is {found}",
+                "the file is right; whoever published it cut it in another way, so it can only be fetched from them",
+            )
+        out.print(f"stored as {published}")
+
+
+@model_app.command("deprecate")
+def model_deprecate(
+    version_id: VersionId, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
+) -> None:
+    """Refuses new requests for a version of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "deprecate", version_id)
+    out.print(f"version {version_id} is deprecated")
+
+
+@model_app.command("licence")
+def model_licence(
+    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
+    licence: Annotated[str, typer.Argument(help="An SPDX expression or a URI.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """States the licence of your model, for ever."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "setLicence", model_id, licence)
+    out.print(f"model {model_id} is under {licence}")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    """A progress bar on standard error, where somebody looks at it."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _parent(named: str) -> tuple[int, int]:
+    number, colon, percent = named.partition(":")
+    if not colon or not number.isdecimal():
+        raise BadInput(f"{named!r} is not a parent", "write the model's number and its part in percent, like 7:20")
+    return int(number), _basis_points(percent)
+
+
+def _basis_points(percent: str) -> int:
+    try:
+        value = Decimal(percent) * 100
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
+        raise BadInput(f"{percent!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
+    return int(value)

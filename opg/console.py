@@ -1,0 +1,111 @@
+"""What all commands share: options, the console, amounts, and how errors are told."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from opg.errors import BadInput, OPGError
+
+if TYPE_CHECKING:
+    from opg.chain import Chain, Sender
+
+OPG = 10**18
+DEFAULT_RPC = "http://127.0.0.1:8545"
+
+PIPED = 500  # what another program reads is not folded
+out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
+Manifest = Annotated[
+    Path | None,
+    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
+]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
+]
+Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
+VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
+Operator = Annotated[str, typer.Option("--operator", help="The operator's address.")]
+Bindings = Annotated[str, typer.Option("--bind", help="Dynamic axes: batch=1,sequence=128.")]
+Model = Annotated[Path, typer.Argument(help="The ONNX file.")]
+Amount = Annotated[str, typer.Argument(help="In OPG, like 12.5.")]
+
+HERE = Path(".opg")
+
+
+def tell(problem: OPGError) -> None:
+    """One line, and what to do next."""
+    err.print(f"[bold red]error:[/] {_plain(str(problem))}")
+    if problem.advice:
+        err.print(f"  [dim]→[/] {_plain(problem.advice)}")
+
+
+def connect(rpc: str, manifest: Path | None) -> Chain:
+    """The chain with its deployment."""
+    from opg.chain import Chain, Deployment
+    from opg.chain.deployment import manifest_path
+
+    chain = Chain(rpc)
+    chain.deployment = Deployment.load(manifest or manifest_path(chain.id))
+    return chain
+
+
+def sender_of(chain: Chain, keystore: Path | None) -> Sender:
+    """Sends with the caller's key."""
+    from opg.chain import Sender, load_account
+
+    return Sender(chain, load_account(keystore))
+
+
+def amount(text: str) -> int:
+    """Wei of a decimal amount of OPG: `12.5`."""
+    try:
+        value = Decimal(text) * OPG
+    except InvalidOperation:
+        raise BadInput(f"{text!r} is not an amount", "write it in OPG, like 12.5") from None
+    if not value.is_finite() or value < 0 or value != value.to_integral_value():
+        raise BadInput(f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals")
+    return int(value)
+
+
+def shown(wei: int) -> str:
+    """An amount of OPG for people."""
+    return f"{Decimal(wei) / OPG:,f} OPG"
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def table(title: str, rows: list[tuple[str, Any]]) -> None:
+    """Prints names and values."""
+    shape = Table(title=title, show_header=False, title_justify="left")
+    shape.add_column()
+    shape.add_column(overflow="fold")
+    for name, value in rows:
+        shape.add_row(name, str(value))
+    out.print(shape, soft_wrap=False)
+
+
+def address(text: str) -> str:
+    """An address with its checksum."""
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(text):
+        raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
+    return str(to_checksum_address(text))
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds for people."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

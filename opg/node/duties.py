@@ -1,0 +1,225 @@
+"""What a node does about the chain, in one thread: read events, defend, answer on-chain requests, collect, commit, redeem.
+
+A re-organisation of up to `REORG_BLOCKS` blocks harms nothing: those blocks are read again each time, everything that an event leads to
+may happen twice, and what was believed to be on the chain is looked at until it lies deeper.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from opg.answers import SignedAnswer
+from opg.chain.events import Event, EventReader
+from opg.chain.structs import Answer, Request
+from opg.errors import TransactionRefused
+from opg.log import say
+from opg.node.admission import channel_views
+from opg.node.batches import REORG_BLOCKS, check_batches
+from opg.node.defence import Defence
+from opg.node.errors import AlreadyRunning, WorkerFailed
+from opg.node.income import ending, redeem_vouchers, worthwhile
+
+if TYPE_CHECKING:
+    from opg.node.node import Node
+
+TOPICS = [
+    ("Inference", "Requested"),
+    ("Inference", "Fulfilled"),
+    ("Inference", "Committed"),
+    ("Disputes", "Opened"),
+    ("Channels", "CloseStarted"),
+    ("Channels", "KeyAuthorised"),
+]
+OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
+RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
+REMIND_SECONDS = 300.0  # an alarm that lasts is said again
+
+
+class Duties:
+    """The background work of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.chain = node.chain
+        self.store = node.store
+        self.sender = node.sender
+        self.operator = node.operator
+        self.policy = node.policy
+        self.defence = Defence(
+            node.chain, node.sender, node.versions, node.store, self.policy.alarm_seconds, self._defence_alarm
+        )
+        self.reader = EventReader(node.chain, TOPICS, node.store.cursor("events"), self.policy.confirmations)
+        self.alarms: dict[str, str] = {}
+        self._reminded: dict[str, float] = {}
+        self._raised: set[str] = set()
+        self._last_commit = node.chain.now()
+        self._last_redeem = time.monotonic()
+        self._leaving: set[str] = set()  # payers that are about to take their deposits out
+        self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
+        self._counted = 0
+
+    def tick(self) -> None:
+        """One round. Errors of one deed don't stop the others."""
+        self.node.see_chain()
+        self._raised.clear()
+        self._read_events()
+        self.defence.tick()
+        for reason in ("clock", "cannot_defend"):
+            if reason not in self._raised:
+                self.alarm(reason, "")
+        self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
+        for request_id, request, inputs in self.store.requests("open"):
+            self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
+        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
+        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
+            self._guarded("collecting the fee", self._finalise, request_id, request)
+        self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
+        self._guarded("committing a batch", self._commit_when_due)
+        self._guarded("redeeming vouchers", self._redeem_when_due)
+
+    def alarm(self, reason: str, particulars: str) -> None:
+        """Something that somebody should look at, once a while; empty particulars: it is over."""
+        if particulars:
+            self._raised.add(reason)
+            if time.monotonic() - self._reminded.get(reason, -REMIND_SECONDS) >= REMIND_SECONDS:
+                say("ALARM", reason=reason, why=particulars)
+                self._reminded[reason] = time.monotonic()
+            self.alarms[reason] = particulars
+        elif self.alarms.pop(reason, None) is not None:
+            say("alarm over", reason=reason)
+            self._reminded.pop(reason, None)
+        self.node.metrics.alarms.labels(reason).set(bool(particulars))
+
+    def _defence_alarm(self, reason: str, particulars: str) -> None:
+        self.alarm(reason, particulars)
+
+    def _guarded(self, doing: str, deed: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            deed(*arguments)
+        except TransactionRefused as problem:
+            say("refused", doing=doing, why=str(problem))
+            self.node.metrics.transactions.labels(doing, "refused").inc()
+        except (AlreadyRunning, WorkerFailed) as problem:
+            say("later", doing=doing, why=str(problem))
+        finally:
+            for sent in self.sender.log[self._counted :]:
+                self.node.metrics.transactions.labels(sent.label, "included").inc()
+            self._counted = len(self.sender.log)
+
+    # ------------------------------------------------------------------ events
+
+    def _read_events(self) -> None:
+        head = self.node.view.head
+        first = max(self.chain.deployment.block, min(self.reader.cursor, head + 1) - REORG_BLOCKS)
+        self.reader.cursor = first
+        for event in self.reader.read():
+            key = (event.block, event.transaction, event.index)
+            if key not in self._seen:
+                self._see(event)
+                self._seen[key] = None
+        self._seen = {key: None for key in self._seen if key[0] >= first}
+        self.store.set_cursor("events", self.reader.cursor)
+
+    def _see(self, event: Event) -> None:
+        args = event.args
+        if event.name == "Requested" and args["operator"] == self.operator:
+            request = Request.of(args["request"])
+            if request.version in self.node.versions:
+                self.store.keep_request(bytes(args["requestId"]), request, [bytes(t) for t in args["inputs"]])
+        elif event.name == "Fulfilled" and args["answer"]["operator"] == self.operator:
+            self._fulfilled(event)
+        elif event.name == "Committed" and args["operator"] == self.operator:
+            root = bytes(args["root"])
+            head = self.store.batch_head(root)
+            if head is not None and head[1] is None:
+                self.store.batch_committed(root, int(args["batchId"]))
+        elif event.name == "CloseStarted" and args["operator"] == self.operator:
+            self._leaving.add(args["payer"])
+            self.node.view.forget(("Channels", "channel", args["payer"], self.operator))
+        elif event.name == "KeyAuthorised":
+            self.node.view.forget(("Channels", "keyUntil", args["payer"], args["key"]))
+        elif event.name == "Opened":
+            answer = Answer.of(args["answer"])
+            if answer.operator == self.operator and self.store.keep_game(bytes(args["gameId"]), answer):
+                say("accused", game=bytes(args["gameId"]), answer=bytes(args["answerHash"]), by=args["challenger"])
+
+    def _fulfilled(self, event: Event) -> None:
+        """Remembers the answer that the chain made of our outputs: it may be disputed."""
+        answer = Answer.of(event.args["answer"])
+        inputs = self.store.request_inputs(answer.request)
+        if inputs is None:
+            return
+        outputs = tuple(bytes(t) for t in event.args["outputs"])
+        digest = bytes(event.args["answerHash"])
+        signed = SignedAnswer(answer, digest, self.sender.address, b"", inputs, outputs)
+        if self.store.keep(signed).digest != digest:
+            self.store.replace_on_chain(signed)
+        if answer.request in {request_id for request_id, *_ in self.store.requests("open")}:
+            self.store.request_state(answer.request, "fulfilled")
+
+    # ------------------------------------------------------------------ on-chain requests
+
+    def _fulfil(self, request_id: bytes, request: Request, inputs: tuple[bytes, ...]) -> None:
+        if self.chain.now() > request.deadline:
+            self.store.request_state(request_id, "closed")
+            return
+        outputs = self.node.pool.run(self.node.versions[request.version], inputs)
+        try:
+            self.sender.send("Inference", "fulfil", request.abi(), outputs)
+        except TransactionRefused as problem:
+            if problem.name != "WrongRequestState":
+                raise
+            self.store.request_state(request_id, "fulfilled")  # by another process of this operator
+            return
+        say("answered on chain", request=request_id, version=request.version)
+        self.store.request_state(request_id, "fulfilled")
+
+    def _finalise(self, request_id: bytes, request: Request) -> None:
+        state = bytes(self.chain.read("Inference", "requestState", request_id))
+        if state == OPEN:  # a re-organisation took our answer away
+            self.store.request_state(request_id, "open")
+            return
+        kept = self.store.answer_to(request_id)
+        if kept is None:
+            return
+        _, _, refuted = self.chain.read("Inference", "answerState", kept.digest)
+        if refuted or state == bytes(32):
+            self.store.request_state(request_id, "closed")
+            return
+        if not self.chain.read("Inference", "isFinal", kept.digest):
+            return
+        try:
+            self.sender.send("Inference", "finalise", request.abi(), kept.outputs)
+            say("collected", request=request_id, fee=request.fee)
+        except TransactionRefused as problem:
+            if problem.name != "WrongRequestState":
+                raise
+        self.store.request_state(request_id, "closed")
+
+    # ------------------------------------------------------------------ settling
+
+    def _commit_when_due(self) -> None:
+        if self.policy.commit_every_seconds <= 0:
+            return
+        now = self.chain.now()
+        waiting = self.store.uncommitted_count()
+        due = now - self._last_commit >= self.policy.commit_every_seconds
+        if self.store.planned_batch() is not None or (waiting and (due or waiting >= self.policy.commit_at)):
+            self._last_commit = now
+            self.node.commit()
+
+    def _redeem_when_due(self) -> None:
+        due = ending(self.store, self.chain.now())
+        if self._leaving:
+            due += [v for v in self.store.vouchers_to_redeem() if v.voucher.payer in self._leaving and v not in due]
+        if time.monotonic() - self._last_redeem >= self.policy.redeem_every_seconds:
+            self._last_redeem = time.monotonic()
+            gas_price = int(self.chain.rpc(lambda: self.chain.w3.eth.gas_price))
+            due += [v for v in worthwhile(self.store, self.sender, self.policy, gas_price) if v not in due]
+        if due:
+            redeem_vouchers(self.store, self.sender, due)
+            for each in due:
+                self.node.view.forget(*channel_views(each, self.operator))
+        self._leaving.clear()

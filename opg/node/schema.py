@@ -1,0 +1,88 @@
+"""The tables of a node, and how tensors lie in them."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections.abc import Sequence
+
+from opg.errors import OPGError
+
+SCHEMA = """
+create table if not exists answers (
+    request blob primary key,      -- hash of the user's request, or id of an on-chain one
+    digest blob not null unique,
+    answer text not null,
+    key text not null,
+    signature blob not null,       -- empty for an answer that was given on chain
+    inputs blob not null,          -- see `dump`
+    outputs blob not null,
+    batch blob,                    -- root of the batch that it went into
+    place integer
+) strict;
+create index if not exists answers_placed on answers (batch, place) where batch is not null;
+create index if not exists answers_waiting on answers (batch) where batch is null and length(signature) > 0;
+create table if not exists batches (
+    root blob primary key,
+    count integer not null,
+    start integer not null,        -- the chain's head when it was planned
+    id integer                     -- on chain; null until it is there
+) strict;
+create table if not exists vouchers (
+    channel blob primary key,      -- payer, operator and model
+    payer text not null,
+    model integer not null,
+    total text not null,           -- wei, decimal: larger than SQLite's integers
+    spent text not null,           -- wei that answers were given for
+    redeemed text not null default '0',
+    voucher text not null
+) strict;
+create index if not exists vouchers_payer on vouchers (payer);
+create table if not exists requests (
+    id blob primary key,           -- on-chain requests to this operator
+    request text not null,
+    inputs blob not null,
+    state text not null            -- open, fulfilled, closed
+) strict;
+create index if not exists requests_state on requests (state);
+create table if not exists games (
+    id blob primary key,           -- disputes against answers of this operator
+    answer text not null,
+    running integer not null default 1
+) strict;
+create table if not exists cursors (name text primary key, block integer not null) strict;
+pragma user_version = 2;
+"""
+FORMAT = 2
+WAITING = "batch is null and length(signature) > 0"
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection that is durable: a commit is on the disk when it returns."""
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
+    return db
+
+
+def check_format(db: sqlite3.Connection, path: object) -> None:
+    """Raises `OPGError` when the file was written in another form."""
+    tables = db.execute("select count(*) from sqlite_master").fetchone()[0]
+    found = db.execute("pragma user_version").fetchone()[0]
+    if tables and found != FORMAT:
+        raise OPGError(f"{path} has format {found}, this program writes {FORMAT}", "use the program that wrote it")
+
+
+def dump(tensors: Sequence[bytes]) -> bytes:
+    """Tensors one after another, each behind its length in bytes, 8 bytes little-endian."""
+    return b"".join(part for tensor in tensors for part in (struct.pack("<Q", len(tensor)), tensor))
+
+
+def load(data: bytes) -> tuple[bytes, ...]:
+    """Reverse of `dump`."""
+    tensors, at = [], 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<Q", data, at)
+        tensors.append(data[at + 8 : at + 8 + size])
+        at += 8 + size
+    return tuple(tensors)

@@ -1,0 +1,133 @@
+"""What the chain said last. Whoever asks for an answer waits for the model, not for the chain.
+
+One thread refreshes; everybody reads. A view that was not refreshed for too long, or whose time is not this machine's, refuses to
+be relied on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import nsmallest
+from typing import Any
+
+from web3.exceptions import Web3Exception
+
+from opg.chain.connection import Chain
+from opg.errors import ChainUnreachable, OPGError
+from opg.node.errors import ClockSkewed
+
+IDLE_SECONDS = 300.0  # what nobody asked for in that time is forgotten
+AGAIN_SECONDS = 1.0  # a refusal is confirmed by the chain itself, but not more often
+MAX_ENTRIES = 50_000
+REFRESHED = 200  # entries a round
+
+Key = tuple[Any, ...]
+
+
+@dataclass
+class _Entry:
+    value: Any
+    read_at: float
+    used_at: float
+
+
+class ChainView:
+    """The views of contracts that were asked for, kept fresh by `refresh`. Has what `check_voucher` needs of a `Chain`."""
+
+    def __init__(self, chain: Chain, max_skew: float, max_blind: float, clock: Callable[[], float] = time.time) -> None:
+        self.chain = chain
+        self.max_skew = max_skew
+        self.max_blind = max_blind
+        self.clock = clock
+        self.id = chain.id
+        self.deployment = chain.deployment
+        self.head = 0
+        self._head_time = 0
+        self._skew = 0.0
+        self._seen_at = -float("inf")
+        self._entries: dict[Key, _Entry] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> int:
+        """Unix seconds: this machine's clock, or the newest block's when that is ahead. Asks nobody."""
+        return max(int(self.clock()), self._head_time)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the chain was seen."""
+        return time.monotonic() - self._seen_at
+
+    @property
+    def skew(self) -> float:
+        """Seconds that this machine's clock is ahead of the chain's, when it was seen last."""
+        return self._skew
+
+    def read(self, contract: str, function: str, *arguments: Any) -> Any:
+        """A view's value, as it was when the chain was seen last; the first time, the chain is asked."""
+        key = (contract, function, *arguments)
+        now = time.monotonic()
+        entry = self._entries.get(key)
+        if entry is not None and now - entry.read_at <= self.max_blind:
+            entry.used_at = now
+            return entry.value
+        return self._read(key)
+
+    def forget(self, *keys: Key) -> bool:
+        """Drops what is known under these keys, unless it is new. Whether anything was dropped."""
+        old = time.monotonic() - AGAIN_SECONDS
+        with self._lock:
+            gone = [key for key in keys if key in self._entries and self._entries[key].read_at <= old]
+            for key in gone:
+                del self._entries[key]
+        return bool(gone)
+
+    def refresh(self) -> None:
+        """Asks the chain for what was of use lately, the oldest first; not for all at once, which would take too long."""
+        latest = self.chain.block("latest")
+        wall = self.clock()
+        times = [int(latest["timestamp"])]
+        if wall - times[0] > max(self.max_skew, 1) > 0:  # an idle chain: the time that its next block would have
+            times += self._pending_time()
+        self.head = int(latest["number"])
+        self._head_time = times[0]
+        self._skew = wall - max(times)
+        self._seen_at = time.monotonic()
+        used = self._seen_at - IDLE_SECONDS
+        with self._lock:
+            self._entries = {key: entry for key, entry in self._entries.items() if entry.used_at >= used}
+            oldest = nsmallest(REFRESHED, self._entries.items(), key=lambda each: each[1].read_at)
+        for key, entry in oldest:
+            self._read(key, entry.used_at)
+
+    def check(self) -> None:
+        """Raises `ChainUnreachable` or `ClockSkewed` when answers should not be signed now."""
+        if self.age > self.max_blind:
+            try:
+                self.refresh()
+            except OPGError:
+                raise
+            except (Web3Exception, ValueError) as problem:
+                raise ChainUnreachable(self.chain.url, type(problem).__name__) from None
+        if self.max_skew and abs(self._skew) > self.max_skew:
+            raise ClockSkewed(
+                f"this machine's clock is {self._skew:+.0f} seconds from the chain's",
+                "try another operator; if it is yours: set its clock (NTP), or name another Ethereum node",
+            )
+
+    def _pending_time(self) -> list[int]:
+        try:
+            return [int(self.chain.block("pending")["timestamp"])]
+        except (Web3Exception, OPGError, KeyError, TypeError, ValueError):
+            return []
+
+    def _read(self, key: Key, used_at: float | None = None) -> Any:
+        value = self.chain.read(*key)
+        now = time.monotonic()
+        with self._lock:
+            if len(self._entries) >= MAX_ENTRIES and key not in self._entries:
+                self._entries.pop(next(iter(self._entries)))
+            self._entries[key] = _Entry(value, now, now if used_at is None else used_at)
+        return value

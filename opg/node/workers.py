@@ -1,0 +1,231 @@
+"""Executors in processes of their own, fed in batches. One that dies is replaced, and what it worked on is tried again.
+
+A batch is whatever waits for one version when a worker gets free: alone, a request waits for nobody; under load, a message to a worker
+carries many.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from opg.log import say
+from opg.node.errors import Busy, WorkerFailed
+from opg.versions import LoadedVersion
+from opg.worker import work
+
+Tensors = tuple[bytes, ...]
+TRIES = 2
+START_SECONDS = 120.0
+MAX_PAUSE_SECONDS = 5.0
+
+
+class Pool(Protocol):
+    """What executes."""
+
+    alive: int
+    waiting: int
+
+    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
+        """The outputs. Raises `Busy` or `WorkerFailed`."""
+
+    def close(self) -> None:
+        """Ends everything."""
+
+
+class Inline:
+    """Executes in the caller's thread, as many at once as there are processors."""
+
+    alive = 1
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(os.cpu_count() or 1)
+        self.waiting = 0
+
+    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
+        with self._free:
+            return version.execute(inputs)
+
+    def close(self) -> None:
+        pass
+
+
+class _Job:
+    def __init__(self, version: int, inputs: Tensors) -> None:
+        self.version, self.inputs = version, inputs
+        self.result: Future[Tensors] = Future()
+        self.tries = 0
+
+
+class WorkerPool:
+    """`count` processes, each with all versions.
+
+    `max_batch` requests go to a worker at once, `max_waiting` may wait for one; a batch that takes longer than `job_seconds` is given up.
+    `seen(size, seconds)` is told about every batch.
+    """
+
+    def __init__(
+        self,
+        versions: dict[int, LoadedVersion],
+        count: int,
+        max_batch: int = 16,
+        max_waiting: int = 256,
+        job_seconds: float = 300.0,
+        seen: Callable[[int, float], None] = lambda *_: None,
+    ) -> None:
+        self.versions = versions
+        self.max_batch = max_batch
+        self.max_waiting = max_waiting
+        self.job_seconds = job_seconds
+        self.seen = seen
+        self.alive = 0
+        self.deaths = 0
+        self.processes: list[Any] = [None] * count
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._threads = [
+            threading.Thread(target=self._tend, args=(place,), name=f"worker-{place}", daemon=True)
+            for place in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+        atexit.register(self._kill)  # they do not hear SIGTERM, which is what multiprocessing would end them with
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs)
+
+    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
+        job = _Job(version.id, inputs)
+        with self._changed:
+            if self._closing or len(self._jobs) >= self.max_waiting:
+                raise Busy("the node has too much to do", "try again in a moment")
+            self._jobs.append(job)
+            self._changed.notify()
+        return job.result.result()
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        """Waits for the first worker. Raises `WorkerFailed`."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.alive or self._closing, seconds):
+                raise WorkerFailed("no worker process came up", "look at the log; give the node more memory")
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        for job in self._jobs:
+            job.result.set_exception(Busy("the node is about to stop", "try again in a moment"))
+        atexit.unregister(self._kill)
+
+    def _kill(self) -> None:
+        self._closing = True
+        for process in self.processes:
+            if process is not None:
+                process.kill()
+
+    # ------------------------------------------------------------------ one thread for each process
+
+    def _tend(self, place: int) -> None:
+        failures = 0
+        while not self._closing:
+            begin = time.monotonic()
+            process, pipe = self._start(place)
+            ready = pipe is not None
+            if ready:
+                self._count(+1)
+                self._serve(pipe)
+                self._count(-1)
+            process.kill()
+            process.join()
+            if self._closing:
+                return
+            self.deaths += 1
+            failures = 0 if ready and time.monotonic() - begin > MAX_PAUSE_SECONDS else failures + 1
+            pause = min(MAX_PAUSE_SECONDS, 0.05 * 2**failures)
+            say("worker died", place=place, code=process.exitcode, restarting_in=f"{pause:.1f} s")
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, pause)
+
+    def _start(self, place: int) -> tuple[Any, Connection | None]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=work, args=(theirs, self.versions), name=f"opg-worker-{place}", daemon=True)
+        process.start()
+        self.processes[place] = process
+        theirs.close()
+        try:
+            if ours.poll(START_SECONDS) and ours.recv() == "ready":
+                return process, ours
+        except (EOFError, OSError):
+            pass
+        return process, None
+
+    def _serve(self, pipe: Connection) -> None:
+        """Feeds one process until it dies, or the pool ends."""
+        while True:
+            batch = self._take()
+            if not batch:
+                return
+            begin = time.monotonic()
+            try:
+                pipe.send((batch[0].version, [job.inputs for job in batch]))
+                if not pipe.poll(self.job_seconds):
+                    raise TimeoutError(f"nothing came for {self.job_seconds:.0f} seconds")
+                results = pipe.recv()
+            except (EOFError, OSError) as problem:
+                self._again(batch, problem)
+                return
+            self.seen(len(batch), time.monotonic() - begin)
+            for job, (good, value) in zip(batch, results, strict=True):
+                if good:
+                    job.result.set_result(value)
+                else:
+                    job.result.set_exception(
+                        WorkerFailed(f"the model could not be executed: {value}", "tell the operator")
+                    )
+
+    def _take(self) -> list[_Job]:
+        """The oldest request and others for the same version. One that killed a worker goes alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._closing)
+            if not self._jobs:
+                return []
+            first = self._jobs.popleft()
+            if first.tries:
+                return [first]
+            batch, others = [first], deque[_Job]()
+            # an equal share for each worker, so that none idles while another works through all
+            share = max(1, min(self.max_batch, -(-(len(self._jobs) + 1) // len(self._threads))))
+            while self._jobs and len(batch) < share:
+                job = self._jobs.popleft()
+                (batch if job.version == first.version and not job.tries else others).append(job)
+            self._jobs.extendleft(reversed(others))
+            return batch
+
+    def _again(self, batch: list[_Job], problem: Exception) -> None:
+        with self._changed:
+            for job in reversed(batch):
+                job.tries += 1  # from now on it goes alone: a companion may have been the reason
+                if job.tries >= TRIES:
+                    reason = f"the executing process died ({type(problem).__name__})"
+                    job.result.set_exception(WorkerFailed(reason, "try again; if it stays, tell the operator"))
+                else:
+                    self._jobs.appendleft(job)
+            self._changed.notify_all()
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self.alive += change
+            self._changed.notify_all()

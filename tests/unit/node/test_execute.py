@@ -1,0 +1,120 @@
+"""Worker processes: batches, crashes, and no more waiting than there is room for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import pytest
+
+from opg.node.errors import Busy, WorkerFailed
+from opg.node.workers import WorkerPool
+from opg.tensor import execute, trace
+from opg.versions import LoadedVersion, load_version
+from scripts.stage import DIGITS
+
+
+class Fragile:
+    """Honest, but some words kill the process, some hang it, and some raise."""
+
+    KILL, HANG, RAISE = 0x40A00000, 0x40C00000, 0x40E00000  # 5, 6 and 7 in the first word
+
+    def execute(self, program, inputs):
+        first = int(inputs[0][0])
+        if first == self.KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if first == self.HANG:
+            time.sleep(60)
+        if first == self.RAISE:
+            raise ValueError("no")
+        return execute(program, inputs)
+
+    def trace(self, program, inputs):
+        return trace(program, inputs)
+
+
+@pytest.fixture(scope="module")
+def fragile(session_stage) -> LoadedVersion:
+    return load_version(session_stage.chain, session_stage.version_id, DIGITS, Fragile())
+
+
+@pytest.fixture(scope="module")
+def pool(fragile):
+    """Two processes; the sizes of their batches in `pool.sizes`."""
+    sizes, lock = [], Lock()
+
+    def seen(size, _):
+        with lock:
+            sizes.append(size)
+
+    made = WorkerPool({fragile.id: fragile}, 2, max_batch=8, max_waiting=40, job_seconds=1, seen=seen)
+    made.sizes = sizes
+    made.wait_ready()
+    yield made
+    made.close()
+    assert all(not process.is_alive() for process in made.processes)
+
+
+def starting_with(word: int, tensors: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return (word.to_bytes(4, "big") + tensors[0][4:],)
+
+
+def test_outputs_are_those_of_the_executor(pool, fragile, picture):
+    assert pool.run(fragile, picture(3)) == fragile.execute(picture(3))
+
+
+def test_requests_that_wait_together_go_together(pool, fragile, picture):
+    del pool.sizes[:]
+    with ThreadPoolExecutor(30) as threads:
+        results = list(threads.map(lambda n: pool.run(fragile, picture(n)), range(30)))
+    assert results == [fragile.execute(picture(n)) for n in range(30)]
+    assert sum(pool.sizes) == 30
+    assert 1 < max(pool.sizes) <= 8
+
+
+def test_process_that_dies_is_replaced_and_its_work_done_again(pool, fragile, picture):
+    deaths = pool.deaths
+    with ThreadPoolExecutor(20) as threads:
+        running = [threads.submit(pool.run, fragile, picture(n)) for n in range(10)]
+        for process in pool.processes:
+            process.kill()
+        running += [threads.submit(pool.run, fragile, picture(n)) for n in range(10, 20)]
+        assert [each.result() for each in running] == [fragile.execute(picture(n)) for n in range(20)]
+    assert pool.deaths >= deaths + 2
+
+
+def test_request_that_kills_takes_no_other_with_it(pool, fragile, picture):
+    with ThreadPoolExecutor(20) as threads:
+        bad = threads.submit(pool.run, fragile, starting_with(Fragile.KILL, picture()))
+        good = [threads.submit(pool.run, fragile, picture(n)) for n in range(12)]
+        assert [each.result() for each in good] == [fragile.execute(picture(n)) for n in range(12)]
+        with pytest.raises(WorkerFailed, match="died"):
+            bad.result()
+
+
+def test_request_that_never_ends_is_given_up(pool, fragile, picture):
+    begin = time.monotonic()
+    with pytest.raises(WorkerFailed, match="died"):
+        pool.run(fragile, starting_with(Fragile.HANG, picture()))
+    assert time.monotonic() - begin < 30
+    assert pool.run(fragile, picture()) == fragile.execute(picture())
+
+
+def test_error_in_the_executor_is_one_requests_error(pool, fragile, picture):
+    deaths = pool.deaths
+    with pytest.raises(WorkerFailed, match="ValueError: no"):
+        pool.run(fragile, starting_with(Fragile.RAISE, picture()))
+    assert pool.deaths == deaths
+
+
+def test_more_than_there_is_room_for_is_refused_at_once(pool, fragile, picture):
+    with ThreadPoolExecutor(80) as threads:
+        hanging = [threads.submit(pool.run, fragile, starting_with(Fragile.HANG, picture())) for _ in range(2)]
+        waiting = [threads.submit(pool.run, fragile, picture(n)) for n in range(60)]
+        problems = [each.exception(timeout=60) for each in waiting]
+        assert sum(isinstance(problem, Busy) for problem in problems) >= 60 - 42
+        assert all(problem is None or isinstance(problem, Busy) for problem in problems)
+        assert all(isinstance(each.exception(), WorkerFailed) for each in hanging)

@@ -1,0 +1,54 @@
+"""The log of a node that has served for years: every look goes through an index."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from opg.node.store import Store
+from scripts.bench_node import BOUNDS, bench_batch, bench_lookups, fill
+from tests.conftest import DEEP
+
+deep = pytest.mark.skipif(not DEEP, reason="a million answers take a minute and a gigabyte: OPG_DEEP=1")
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path / "node.sqlite")
+    yield made
+    made.close()
+
+
+def test_every_look_goes_through_an_index(store):
+    fill(store, 3_000)
+    queries: list[str] = []
+    store._reading.set_trace_callback(queries.append)
+    digest = store.waiting(1, 10**6)[0]
+    store.answer(digest)
+    store.answer_to(digest)
+    store.answer_count()
+    store.uncommitted_count()
+    bench_batch(store, 2_000)
+    store.batch_head(digest)
+    store.requests("open")
+    store.fulfilled(5, 10)
+    store.voucher_totals("0x")
+    store.channel(b"x")
+    store._reading.set_trace_callback(None)
+    assert len(queries) >= 12
+    for query in set(queries):
+        plan = " ".join(row[3] for row in store._reading.execute(f"explain query plan {query}"))
+        assert re.search(r"USING (COVERING )?INDEX|USING INTEGER PRIMARY KEY|SEARCH", plan), (query, plan)
+
+
+def test_proofs_of_a_large_batch_are_right(store):
+    fill(store, 5_000)
+    assert bench_batch(store, 5_000)["size"] == 5_000
+
+
+@deep
+def test_million_answers_are_looked_through_in_no_time(store):
+    fill(store, 1_000_000)
+    assert bench_lookups(store)["lookup_ms"] < BOUNDS["lookup_ms"]
+    assert bench_batch(store, 100_000)["batch_seconds"] < BOUNDS["batch_seconds"]

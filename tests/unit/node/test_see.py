@@ -1,0 +1,112 @@
+"""What a node knows of the chain without asking: warm, it asks nobody; blind or with a wrong clock, it signs nothing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+
+from opg.chain import Sender
+from opg.errors import ChainUnreachable, NotStaked
+from opg.node import Node, create_app
+from opg.node.errors import ClockSkewed
+from opg.node.view import ChainView
+from opg.vouchers import make_voucher
+from tests.stage import PRICE, channel
+from tests.unit.node.test_infer import body
+
+
+@pytest.fixture
+def counted(stage, monkeypatch):
+    """How often the chain was asked."""
+    provider, asked = stage.chain.w3.provider, []
+    send = provider.make_request
+
+    def make_request(method, parameters):
+        asked.append(method)
+        return send(method, parameters)
+
+    monkeypatch.setattr(provider, "make_request", make_request)
+    return asked
+
+
+def test_chain_is_not_in_the_way_of_an_answer(stage, host, user, version, picture, counted):
+    made = host(price=PRICE)
+    channel(user, made)
+
+    def request(number):
+        voucher = make_voucher(stage.chain, user.account, made.address, version.model_id, number * PRICE)
+        return body(stage.chain, made, picture(number), user.account) | {"voucher": voucher.json()}
+
+    requests = [request(number) for number in (1, 2, 3)]
+    made.node.infer(requests[0])
+    made.node.tick()
+    counted.clear()
+    for each in requests[1:]:
+        made.node.infer(each)
+    assert counted == []
+
+
+def test_what_is_used_is_refreshed_and_what_is_not_is_forgotten(stage, user, host, monkeypatch):
+    view = ChainView(stage.chain, 0, 900)
+    made = host()
+    key = ("Channels", "channel", user.address, made.address)
+    assert view.read(*key) == [0, 0]
+    channel(user, made, 3)
+    assert view.read(*key) == [0, 0]
+    view.refresh()
+    assert view.read(*key)[0] == 3 * 10**18
+    monkeypatch.setattr("opg.node.view.IDLE_SECONDS", -1)
+    view.refresh()
+    assert not view._entries
+
+
+@pytest.mark.parametrize("off", [-3_600, 3_600])
+def test_node_whose_clock_is_wrong_signs_nothing(stage, host, picture, off):
+    made, old = None, host()
+    made = Node(
+        stage.chain, Sender(stage.chain, old.key), old.address, old.node.versions, old.node.store, old.node.policy,
+        clock=lambda: time.time() + off,
+    )  # fmt: skip
+    with pytest.raises(ClockSkewed, match=r"seconds from the chain's"):
+        made.infer(body(stage.chain, old, picture(), deadline=made.view.now() + 60))
+    http = TestClient(create_app(made))
+    assert http.get("/v2/health/ready").status_code == 503
+    assert http.get("/v2/health/live").status_code == 200
+    assert made.store.answer_count() == 0
+
+
+def test_idle_chain_is_no_wrong_clock(stage, host, picture):
+    """Nothing happened for long; the next block would have the time of now."""
+    made = host()
+    made.node.view.clock = lambda: time.time()
+    assert stage.chain.block("latest")["timestamp"] <= time.time()
+    made.node.tick()
+    assert abs(made.node.view.skew) < 60
+    assert made.node.infer(body(stage.chain, made, picture()))
+
+
+def test_node_that_is_blind_for_too_long_signs_nothing(stage, host, picture, monkeypatch):
+    made = host(max_blind_seconds=0.2)
+    request = body(stage.chain, made, picture())
+    time.sleep(0.3)
+    with monkeypatch.context() as broken:
+        broken.setattr(made.node.view.chain, "block", unreachable)
+        with pytest.raises(ChainUnreachable):
+            made.node.infer(request)
+    assert made.node.infer(request)
+
+
+def test_operator_that_lost_its_stake_answers_no_more(stage, host, picture):
+    made = host()
+    made.operator.send("Staking", "startThaw", 501 * 10**18)
+    made.node.tick()
+    http = TestClient(create_app(made.node), raise_server_exceptions=False)
+    reply = http.post("/opg/v1/infer", json=body(stage.chain, made, picture()))
+    assert (reply.status_code, reply.json()["kind"]) == (503, NotStaked.__name__)
+    assert "unfit" in made.node.duties.alarms
+
+
+def unreachable(*_):
+    raise ChainUnreachable("http://nowhere", "gone")

@@ -1,0 +1,376 @@
+"""What a node goes through and loses nothing: re-organisations, a chain that is away, a full disk, a dispute while it was down."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing, suppress
+
+import pytest
+from fastapi.testclient import TestClient
+
+from opg import actions
+from opg.answers import SignedAnswer
+from opg.chain import Chain, Sender
+from opg.chain.deploying import OPG
+from opg.challenge import Case, Challenge
+from opg.errors import ChainUnreachable
+from opg.game import Phase
+from opg.games import read_game
+from opg.node import Node, Store, commit_batch, create_app
+from opg.node.errors import AlreadyRunning, StoreFull
+from opg.versions import load_version
+from scripts.liar import LyingExecutor
+from scripts.stage import DIGITS
+from tests.unit.node.test_infer import body
+from tests.unit.node.test_on_chain import again, state
+
+
+class Wire:
+    """A TCP connection to the chain that can be cut."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.cut = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self.server.accept()
+            except OSError:
+                return
+            if self.cut:
+                near.close()
+                continue
+            far = socket.create_connection(("127.0.0.1", self.target))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with closing(source), closing(sink), suppress(OSError):
+            while (data := source.recv(65_536)) and not self.cut:
+                sink.sendall(data)
+
+
+@pytest.fixture
+def wire(stage):
+    made = Wire(stage.local.port)
+    yield made
+    made.server.close()
+
+
+def ask(stage, made, picture, number):
+    return made.node.infer(body(stage.chain, made, picture(number), nonce=number, deadline=made.node.view.now() + 60))
+
+
+# ---------------------------------------------------------------------- re-organisations
+
+
+def reorg(stage, blocks=5):
+    """Takes the last blocks away and puts empty ones in their place."""
+    stage.local.rpc("anvil_reorg", blocks, [])
+
+
+def test_batch_that_a_reorganisation_took_away_is_committed_again_once(stage, host, picture):
+    made = host(commit_every_seconds=3_600, commit_at=1)
+    stage.local.rpc("anvil_mine", 6)
+    ask(stage, made, picture, 1)
+    made.node.tick()
+    first = made.node.store.batch_ids(0)
+    reorg(stage)
+    with pytest.raises(ValueError):
+        root_of(stage, first[0][1])
+    for _ in range(3):
+        made.node.tick()
+    ((root, batch_id),) = made.node.store.batch_ids(0)
+    assert root == first[0][0]
+    assert root_of(stage, batch_id) == root
+    assert commits(stage) == [root]
+
+
+def test_batch_that_came_back_with_another_number_is_noted_not_sent(stage, host, picture):
+    """Somebody else's batch got in front of ours."""
+    made, other = host(commit_every_seconds=3_600, commit_at=1), host()
+    ask(stage, made, picture, 1)
+    mark = stage.local.rpc("evm_snapshot")
+    made.node.tick()
+    ((root, first),) = made.node.store.batch_ids(0)
+    stage.local.rpc("evm_revert", mark)
+    ask(stage, other, picture, 2)
+    other.node.commit()
+    where = f"{made.url}/opg/v1/batch/0x{root.hex()}"
+    Sender(stage.chain, made.key).send("Inference", "commit", made.address, root, 1, where)
+    made.node.tick()
+    ((_, second),) = made.node.store.batch_ids(0)
+    assert (second, root_of(stage, second)) == (first + 1, root)
+    assert commits(stage).count(root) == 1
+
+
+def test_on_chain_answer_that_was_taken_away_is_given_again(stage, host, user, version, picture):
+    made = host()
+    deadline = stage.chain.now() + 600
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, deadline)
+    stage.local.rpc("anvil_mine", 6)
+    made.node.tick()
+    made.node.tick()
+    assert state(stage, request_id) > 2
+    reorg(stage, 1)
+    assert state(stage, request_id) == 1
+    for _ in range(3):
+        stage.local.advance(7)
+        made.node.tick()
+    assert state(stage, request_id) > 2
+    kept = made.node.store.answer_to(request_id)
+    assert int.from_bytes(kept.digest, "big") == state(stage, request_id)
+    stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
+    made.node.tick()
+    assert state(stage, request_id) == 0
+
+
+def test_dispute_that_appears_in_blocks_that_were_read_already_is_answered(stage, host, picture):
+    made = host()
+    signed = SignedAnswer.from_json(ask(stage, made, picture, 1))
+    challenger = stage.person(opg=100)
+    stage.local.advance(1)
+    mark = stage.local.rpc("evm_snapshot")
+    stage.local.rpc("anvil_mine", 5)
+    made.node.tick()
+    stage.local.rpc("evm_revert", mark)
+    challenge = accuse(stage, signed, challenger)
+    stage.local.rpc("anvil_mine", 10)
+    made.node.tick()
+    assert read_game(stage.chain, challenge.game_id).phase == Phase.BLAME
+
+
+def root_of(stage, batch_id):
+    _, at, _, root = stage.chain.read("Inference", "batch", batch_id)
+    if not at:
+        raise ValueError(f"no batch {batch_id}")
+    return bytes(root)
+
+
+def commits(stage):
+    """Roots of all batches on chain, in order."""
+    from opg.chain.events import EventReader
+
+    return [bytes(event.args["root"]) for event in EventReader(stage.chain, [("Inference", "Committed")]).read()]
+
+
+# ---------------------------------------------------------------------- committing once
+
+
+def test_two_processes_commit_once(stage, host, picture):
+    made = host()
+    for number in range(3):
+        ask(stage, made, picture, number)
+    other = Store(made.node.store.path)
+    with made.node.store.exclusive("commit"), pytest.raises(AlreadyRunning):
+        commit_batch(other, made.node.sender, made.address, made.url)
+    assert made.node.commit() is not None
+    assert commit_batch(other, made.node.sender, made.address, made.url) is None
+    assert len(commits(stage)) == 1
+    other.close()
+
+
+def test_batch_whose_transaction_is_under_way_is_not_sent_again(stage, host, picture):
+    """The node died between sending and hearing of it; meanwhile no block came."""
+    made = host()
+    ask(stage, made, picture, 1)
+    stage.local.rpc("evm_setAutomine", False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            commit_batch(made.node.store, Dies(stage.chain, made.key), made.address, made.url)
+        node = again(made, stage)
+        assert node.commit() is None
+        stage.local.rpc("evm_mine")
+        assert node.commit() is not None
+        assert len(commits(stage)) == 1
+    finally:
+        stage.local.rpc("evm_setAutomine", True)
+
+
+class Dies(Sender):
+    """Is killed when its transaction is sent."""
+
+    def _wait(self, *_):
+        raise KeyboardInterrupt
+
+
+# ---------------------------------------------------------------------- the chain is away
+
+
+def test_hour_without_the_chain_costs_nothing(stage, host, user, version, picture, wire):
+    made = host(chain=Chain(f"http://127.0.0.1:{wire.port}", stage.chain.deployment), commit_every_seconds=60,
+                max_skew_seconds=0)  # fmt: skip
+    ask(stage, made, picture, 1)
+    made.node.tick()
+    wire.cut = True
+    actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 7_200)
+    with pytest.raises(ChainUnreachable):
+        made.node.tick()
+    assert ask(stage, made, picture, 2)
+    stop = threading.Event()
+    worker = threading.Thread(target=made.node.run, args=(stop,))
+    worker.start()
+    try:
+        wait_for(lambda: "chain" in made.node.duties.alarms)
+        stage.local.advance(3_600)
+        assert ask(stage, made, picture, 3)
+        wire.cut = False
+        wait_for(lambda: "chain" not in made.node.duties.alarms and not made.node.store.requests("open"))
+        wait_for(lambda: made.node.store.uncommitted_count() == 0)
+    finally:
+        stop.set()
+        worker.join()
+    ids = made.node.store.batch_ids(0)
+    assert sum(made.node.store.batch_head(root)[2] for root, _ in ids) == 3
+    assert sorted(commits(stage)) == sorted(root for root, _ in ids)
+
+
+def wait_for(what, seconds=20):
+    pause = threading.Event()
+    for _ in range(seconds * 20):
+        if what():
+            return
+        pause.wait(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def test_worker_thread_survives_what_nobody_foresaw(stage, host, monkeypatch):
+    made = host(poll_seconds=0.01)
+    rounds = []
+
+    def fails():
+        rounds.append(1)
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(made.node, "tick", fails)
+    stop = threading.Event()
+    worker = threading.Thread(target=made.node.run, args=(stop,))
+    worker.start()
+    wait_for(lambda: len(rounds) > 3)
+    stop.set()
+    worker.join()
+    assert b"opg_failures_total" in made.node.metrics.text()
+    assert made.node.duties.alarms == {"chain": "RuntimeError: odd"}
+
+
+# ---------------------------------------------------------------------- the disk is full
+
+
+def test_full_disk_refuses_and_the_node_goes_on(stage, host, picture):
+    made = host()
+    http = TestClient(create_app(made.node), raise_server_exceptions=False)
+    db = made.node.store._db
+    assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(1))).status_code == 200
+    pages = db.execute("pragma page_count").fetchone()[0]
+    db.execute(f"pragma max_page_count = {pages + 1}")
+    statuses = [
+        http.post("/opg/v1/infer", json=body(stage.chain, made, picture(n), nonce=n)).status_code for n in range(2, 30)
+    ]
+    assert 507 in statuses
+    assert set(statuses) <= {200, 507}
+    assert made.node.store.answer_count() == 1 + statuses.count(200)
+    db.execute(f"pragma max_page_count = {2**30}")
+    assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=99)).status_code == 200
+
+
+def test_answers_written_together_fail_together_and_leave_nothing(stage, host, picture):
+    made = host()
+    store, db = made.node.store, made.node.store._db
+    db.execute(f"pragma max_page_count = {db.execute('pragma page_count').fetchone()[0]}")
+    with pytest.raises(StoreFull):
+        for number in range(30):
+            made.node.infer(body(stage.chain, made, picture(number), nonce=number))
+    assert not db.in_transaction
+    assert store.answer_count() == len(store.waiting(1_000, 10**9))
+
+
+# ---------------------------------------------------------------------- disputes
+
+
+def accuse(stage, signed, challenger):
+    mistaken = load_version(stage.chain, stage.version_id, DIGITS, LyingExecutor(2, 5))
+    challenge = Challenge(challenger, mistaken, Case(signed.digest, signed.answer, signed.inputs, signed.evidence))
+    challenge.step()
+    return challenge
+
+
+def test_node_restarted_before_every_move_wins(stage, host, picture):
+    """Also for an answer that was signed long ago, at the end of its window."""
+    made = host(max_skew_seconds=0)
+    signed = SignedAnswer.from_json(ask(stage, made, picture, 1))
+    stage.local.advance(stage.chain.read("Inference", "windowSeconds") - 60)
+    challenge = accuse(stage, signed, stage.person(opg=100))
+    phases = []
+    for _ in range(20):
+        again(made, stage).tick()
+        phases.append(read_game(stage.chain, challenge.game_id).phase)
+        assert not phases[-1].waits_for_operator
+        with suppress(Exception):
+            challenge.step()
+        if phases[-1] == Phase.PROVE:
+            break
+    assert phases[-1] == Phase.PROVE
+    stage.local.advance(stage.chain.read("Disputes", "clockSeconds") + 1)
+    again(made, stage).tick()
+    assert read_game(stage.chain, challenge.game_id).phase == Phase.OPERATOR_WON
+    assert stage.chain.read("Disputes", "creditOf", made.address) == stage.chain.read("Disputes", "bond")
+
+
+def test_clock_that_runs_low_is_an_alarm_until_the_move_is_made(stage, host, picture, monkeypatch, capsys):
+    made = host(alarm_seconds=10**6)
+    signed = SignedAnswer.from_json(ask(stage, made, picture, 1))
+    stage.local.advance(1)
+    challenge = accuse(stage, signed, stage.person(opg=100))
+    with monkeypatch.context() as hindered:
+        hindered.setattr(made.node.duties.defence, "_mind", lambda *_: None)
+        made.node.tick()
+    game = challenge.game_id.hex()
+    assert game in made.node.duties.alarms["clock"]
+    assert f'opg_game_seconds_left{{game="0x{game}"}}' in made.node.metrics.text().decode()
+    assert "ALARM  reason=clock" in capsys.readouterr().err
+    assert 'opg_alarm{reason="clock"} 1.0' in made.node.metrics.text().decode()
+    made.node.tick()
+    made.node.tick()
+    assert "clock" not in made.node.duties.alarms
+    assert 'opg_alarm{reason="clock"} 0.0' in made.node.metrics.text().decode()
+
+
+def test_answer_whose_data_is_gone_is_an_alarm(stage, host, picture):
+    made = host()
+    signed = SignedAnswer.from_json(ask(stage, made, picture, 1))
+    stage.local.advance(1)
+    accuse(stage, signed, stage.person(opg=100))
+    fresh = Store(made.node.store.path.with_name("fresh.sqlite"))
+    node = Node(stage.chain, made.node.sender, made.address, made.node.versions, fresh, made.node.policy)
+    node.tick()
+    assert "is not here" in node.duties.alarms["cannot_defend"]
+    fresh.close()
+
+
+# ---------------------------------------------------------------------- what is already there
+
+
+def test_second_node_on_the_same_data_is_refused(host):
+    store = host().node.store
+    with (
+        store.exclusive("node"),
+        pytest.raises(AlreadyRunning, match="another process"),
+        Store(store.path).exclusive("node"),
+    ):
+        pass
+
+
+def test_data_of_another_format_is_refused(tmp_path):
+    import sqlite3
+
+    from opg.errors import OPGError
+
+    with closing(sqlite3.connect(tmp_path / "node.sqlite")) as db:
+        db.execute("create table answers (x)")
+    with pytest.raises(OPGError, match="format 0"):
+        Store(tmp_path / "node.sqlite")
