@@ -87,8 +87,10 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
     /// @inheritdoc IInference
     uint256 public immutable windowSeconds;
+    /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
     uint32 public immutable maxResponseSeconds;
+    /// @inheritdoc IInference
     uint96 public immutable collateral;
     uint32 public immutable maxCallbackGas;
     uint16 public immutable protocolFeeBps;

@@ -234,4 +234,10 @@ interface IInference {
 
     /// @notice How long an answer can be disputed.
     function windowSeconds() external view returns (uint256);
+
+    /// @notice The shortest time that a request gives its operator.
+    function minResponseSeconds() external view returns (uint32);
+
+    /// @notice What an operator has locked behind each open request, in wei of OPG.
+    function collateral() external view returns (uint96);
 }
