@@ -29,6 +29,7 @@ CONTRACTS = (
     "OPGTimelock",
     "OPGGovernor",
     "Guardian",
+    "OpenGradientFacade",
     "Genesis",
 )
 

@@ -108,6 +108,7 @@ def parts_of(network: Network) -> tuple[Part, ...]:
         Part("Channels", (opg, models, treasury, p.protocol_fee_bps, p.close_seconds)),
         Part("Referee"),
         Part("Disputes", (opg, models, staking, inference, referee, p.disputes())),
+        Part("OpenGradientFacade", (opg, models, staking, inference)),
     )
 
 

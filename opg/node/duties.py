@@ -17,6 +17,7 @@ from opg.errors import TransactionRefused
 from opg.log import say
 from opg.node.admission import channel_views
 from opg.node.batches import REORG_BLOCKS, check_batches
+from opg.node.board import OnChain
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, WorkerFailed
 from opg.node.income import ending, redeem_vouchers, worthwhile
@@ -128,7 +129,7 @@ class Duties:
             request = Request.of(args["request"])
             if request.version in self.node.versions:
                 self.store.keep_request(bytes(args["requestId"]), request, [bytes(t) for t in args["inputs"]])
-        elif event.name == "Fulfilled" and args["answer"]["operator"] == self.operator:
+        elif event.name == "Fulfilled" and args["answer"]["version"] in self.node.versions:
             self._fulfilled(event)
         elif event.name == "Committed" and args["operator"] == self.operator:
             root = bytes(args["root"])
@@ -146,13 +147,14 @@ class Duties:
                 say("accused", game=bytes(args["gameId"]), answer=bytes(args["answerHash"]), by=args["challenger"])
 
     def _fulfilled(self, event: Event) -> None:
-        """Remembers the answer that the chain made of our outputs: it may be disputed."""
+        """Shows the answer, also another operator's; and remembers the one that the chain made of our outputs: it may be disputed."""
         answer = Answer.of(event.args["answer"])
-        inputs = self.store.request_inputs(answer.request)
-        if inputs is None:
-            return
         outputs = tuple(bytes(t) for t in event.args["outputs"])
         digest = bytes(event.args["answerHash"])
+        self.node.board.show(answer.request, OnChain(answer.version, digest, outputs))
+        inputs = self.store.request_inputs(answer.request) if answer.operator == self.operator else None
+        if inputs is None:
+            return
         signed = SignedAnswer(answer, digest, self.sender.address, b"", inputs, outputs)
         if self.store.keep(signed).digest != digest:
             self.store.replace_on_chain(signed)

@@ -42,6 +42,14 @@ class ClockSkewed(OPGError):
     """This machine's clock and the chain's differ: an answer would carry a wrong time."""
 
 
+class NotAnsweredYet(OPGError):
+    """The request waits for its operator."""
+
+
+class AnswerRefuted(OPGError):
+    """The answer was wrong, as a dispute has shown."""
+
+
 class AlreadyRunning(OPGError):
     """Another node uses the same data."""
 
@@ -50,6 +58,8 @@ STATUS: dict[type[OPGError], int] = {
     UnknownVersion: 404,
     PaymentRequired: 402,
     BadInput: 422,
+    AnswerRefuted: 410,
+    NotAnsweredYet: 504,
     BadRequest: 400,
     TooLarge: 413,
     TooSlow: 408,

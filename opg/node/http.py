@@ -18,6 +18,7 @@ from opg.log import say
 from opg.node.body import MAX_BODY_BYTES, Reader
 from opg.node.docs_page import page
 from opg.node.errors import RETRY, Busy, status_of
+from opg.node.routes_opengradient import add_opengradient_routes
 from opg.node.routes_opg import add_opg_routes
 from opg.node.routes_v2 import add_v2_routes
 
@@ -59,6 +60,7 @@ def create_app(node: Node, max_body_bytes: int = MAX_BODY_BYTES) -> FastAPI:
     _add_errors(app)
     add_opg_routes(app, door)
     add_v2_routes(app, door)
+    add_opengradient_routes(app, node)
 
     @app.get("/metrics", tags=["operating"], response_class=PlainTextResponse)
     def metrics() -> Response:

@@ -19,6 +19,7 @@ from opg.errors import NotStaked, OPGError, UnknownVersion, WrongKey
 from opg.log import say
 from opg.node.admission import Order, Till, check_ask, check_deadline
 from opg.node.batches import Trees, commit_batch
+from opg.node.board import Board
 from opg.node.duties import Duties
 from opg.node.errors import Busy
 from opg.node.metrics import Metrics
@@ -62,6 +63,7 @@ class Node:
         self.names = {each.model_id: self._name(each.model_id) for each in versions.values()}
         self.till = Till(self.view, store, operator, self.policy.price)
         self.trees = Trees(store)
+        self.board = Board()
         self.draining = False
         self._running: dict[bytes, Future[SignedAnswer]] = {}
         self._running_lock = threading.Lock()

@@ -49,7 +49,7 @@ def add_opg_routes(app: FastAPI, door: Door) -> None:
     @app.get("/opg/v1/answer/{name}", tags=["opg"])
     def answer(name: str) -> Response:
         """A stored answer, by its digest or its request."""
-        found = node.stored_answer(_hash(name))
+        found = node.stored_answer(hash_of(name))
         if found is None:
             raise UnknownVersion("there is no such answer here", "ask for one by its digest or its request")
         return _json(found)
@@ -84,7 +84,7 @@ def _batch_json(node: Node, root: bytes, batch_id: int | None, count: int) -> It
     yield "]}"
 
 
-def _hash(text: str) -> bytes:
+def hash_of(text: str) -> bytes:
     try:
         value = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
@@ -97,7 +97,7 @@ def _hash(text: str) -> bytes:
 def _batch(text: str) -> int | bytes:
     if text.isascii() and text.isdecimal() and len(text) <= 18:
         return int(text)
-    return _hash(text)
+    return hash_of(text)
 
 
 def _json(value: Any) -> Response:
