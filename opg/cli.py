@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
 from opg.console import (
@@ -75,6 +76,8 @@ app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(node_app, name="node")
 app.add_typer(channel_app, name="channel")
+app.add_typer(escrow_app, name="escrow")
+app.command()(explain)
 app.add_typer(governance.app, name="proposal")
 app.command()(governance.delegate)
 app.command()(governance.votes)

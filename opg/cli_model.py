@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from opg.console import DEFAULT_RPC, Bindings, Keystore, Manifest, Model, Rpc, VersionId, connect, err, out, sender_of
+from opg.console import (
+    DEFAULT_RPC,
+    Bindings,
+    Keystore,
+    Manifest,
+    Model,
+    Rpc,
+    VersionId,
+    address,
+    connect,
+    err,
+    out,
+    sender_of,
+)
 from opg.errors import BadInput, WrongModel
 
 if TYPE_CHECKING:
@@ -133,6 +146,27 @@ def model_licence(
     """States the licence of your model, for ever."""
     sender_of(connect(rpc, manifest), keystore).send("Models", "setLicence", model_id, licence)
     out.print(f"model {model_id} is under {licence}")
+
+
+@model_app.command("open")
+def model_open(
+    model: Model,
+    version_id: VersionId,
+    operator: Annotated[list[str], typer.Option(help="Who is asked for those who prefer none; up to 8. Repeatable.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Opens a version of your model to users of the opengradient SDK, under its content identifier. Again: other operators."""
+    from opg import facade
+    from opg.versions import load_version
+
+    sender = sender_of(connect(rpc, manifest), keystore)
+    version = load_version(sender.chain, version_id, model)
+    facade.open_to_sdk(sender, version_id, version.compiled, [address(each) for each in operator])
+    cid = version.published.artifact_cid
+    meant = sender.chain.read(facade.FACADE, "versionOf", cid)
+    out.print(f"{cid} means version {meant}")
 
 
 @contextmanager

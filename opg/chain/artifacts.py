@@ -30,6 +30,7 @@ CONTRACTS = (
     "OPGGovernor",
     "Guardian",
     "OpenGradientFacade",
+    "Escrow",
     "Genesis",
 )
 
