@@ -71,6 +71,8 @@ class Waiting:
             found = self.node.board.get(request)
             if found is not None:
                 return found
+            if self.node.draining:
+                raise Busy("the node is about to stop", "ask again in a moment, or another node")
             if not sure and waited >= self.grace:
                 state = await run_in_threadpool(self.node.chain.read, "Inference", "requestState", request)
                 sure = bytes(state) != NO_REQUEST

@@ -30,6 +30,16 @@ SAYS = {
         "nothing more can happen",
         "stopped",
     ],
+    "docs/compatibility.md": [
+        '"model_name": "digits"',
+        '"opg_signature"',
+        "means version 1",
+        "inference_contract_address: 0x",
+        "5 OPG, at most 1 OPG for an answer",
+        "ModeNotSupported(mode=2)",
+        "withdrawn: 5 OPG",
+        "stopped",
+    ],
     "docs/operating.md": [
         "model 1: digits",
         ".opg/fetched.onnx is version 1",
@@ -65,7 +75,7 @@ def here(tmp_path: Path, script: str) -> str:
     script = script.replace("opg devnet start", f"opg devnet start --port {free_port()}")
     script = script.replace("127.0.0.1:8800", f"127.0.0.1:{(port := free_port())}")
     script = script.replace("opg node status", f"opg node status --url http://127.0.0.1:{port}")
-    return "set -euo pipefail\n" + script.replace("--price 0.01 --commit", f"--port {port} --price 0.01 --commit")
+    return "set -euo pipefail\n" + script.replace("opg node --model", f"opg node --port {port} --model")
 
 
 @pytest.mark.parametrize("page", SAYS)

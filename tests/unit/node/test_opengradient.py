@@ -170,6 +170,13 @@ def test_reply_waits_for_the_answer(asked):
     assert asyncio.run(story()).outputs
 
 
+def test_node_that_stops_lets_nobody_wait(asked):
+    host, name = asked
+    host.node.drain()
+    with pytest.raises(Busy, match="about to stop"):
+        asyncio.run(Waiting(host.node, wait=20).answer(bytes.fromhex(name[2:])))
+
+
 def test_no_more_wait_than_there_is_room_for():
     node = SimpleNamespace(board=Board(), store=SimpleNamespace(answer_to=lambda _: None))
     waiting = Waiting(node)
