@@ -187,7 +187,9 @@ class Builder:
             self.lengths["op", self._known[key]] = prod(dims)
         return Value(tuple(dims), dtype, ("op", self._known[key]), strides_of(dims))
 
-    def _trial(self, kind: int, fn: int, dims: Sequence[int], operands: Sequence[Operand], reduced: Sequence[int]) -> Op:
+    def _trial(
+        self, kind: int, fn: int, dims: Sequence[int], operands: Sequence[Operand], reduced: Sequence[int]
+    ) -> Op:
         copies = [
             Operand(o.ref, list(o.coefs), o.base, o.fill, [(a, b, list(c)) for a, b, c in o.guards]) for o in operands
         ]
