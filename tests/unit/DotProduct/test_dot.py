@@ -90,7 +90,7 @@ def test_halves_of_the_last_place(harness, seed):
 
 @pytest.mark.parametrize("low, high", [(1, 5), (60, 68), (100, 130), (112, 118), (160, 182), (240, 255)])
 def test_exponents_at_the_ends_of_the_quick_way(harness, low, high):
-    """Products around 2^-126, 2^102, 2^104 and 2^128; sums likewise; runs of steps long enough to go out and come back."""
+    """Products around 2^-126, 2^103, 2^104 and 2^128; sums likewise; runs of steps long enough to go out and come back."""
     rng = np.random.default_rng(low)
     shape = (ROWS, 13)
     for sums in ((1, 4), (100, 130), (225, 235), (250, 255)):
