@@ -34,7 +34,8 @@ POLL_SECONDS = 0.05
 POLL_SECONDS_LATER = 1.0
 RAISE_AFTER_SECONDS = 45
 TIMEOUT_SECONDS = 600
-LOST_AFTER_POLLS = 5
+DONE_AFTER_POLLS = 5
+LOST_AFTER_SECONDS = 15
 L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"  # of OP-stack chains, which charge for data apart
 RUN = keccak(text=f"run({STEP},bytes32)")[:4]
 
@@ -164,20 +165,27 @@ class Runner:
             self._broadcast(attempts[-1])
         else:
             attempts = [self._attempt(task)]
-        raised, lost, done = time.monotonic(), 0, 0
+        raised = seen = time.monotonic()
+        done = 0
         while not self._included(task, attempts):
             done += task.done()
-            if done > LOST_AFTER_POLLS:  # nodes may show what happened before its receipt
+            if done > DONE_AFTER_POLLS:  # nodes may show what happened before its receipt
                 return  # somebody else did it
             now = time.monotonic()
             if now - begun > TIMEOUT_SECONDS:
                 raise DeploymentStuck(f"{task.label}: not in a block after {TIMEOUT_SECONDS} seconds", "run it again")
-            lost = lost + 1 if self._nonce() > attempts[-1].nonce else 0
-            if lost > LOST_AFTER_POLLS:  # the nonce went to another transaction of this account
-                attempts, raised, lost = [self._attempt(task)], now, 0
+            if not self._is_lost(attempts[-1]):
+                seen = now
+            if now - seen > LOST_AFTER_SECONDS:
+                attempts, raised, seen = [self._attempt(task)], now, now
             elif now - raised > RAISE_AFTER_SECONDS:
                 attempts, raised = [*attempts, self._attempt(task, attempts[-1])], now
             time.sleep(POLL_SECONDS if now - begun < 2 else POLL_SECONDS_LATER)
+
+    def _is_lost(self, attempt: Attempt) -> bool:
+        """Its nonce went to another transaction of this account, or those before it are gone: it can never come into a block."""
+        nonce = self._nonce()
+        return nonce > attempt.nonce or (nonce < attempt.nonce and self._nonce("pending") <= attempt.nonce)
 
     def _do_presigned(self, task: Task) -> None:
         try:
