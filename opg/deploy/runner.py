@@ -159,12 +159,20 @@ class Runner:
         if task.raw:
             self._do_presigned(task)
             return
+        try:
+            self._see_through(task)
+        except TransactionRefused:
+            if not task.done():  # else somebody else did it just now, so it can't be done again
+                raise
+
+    def _see_through(self, task: Task) -> None:
+        """Until it is done. What may be under way already is looked for first."""
         begun = time.monotonic()
         attempts = self._journal.of(task.label, self.account.address)
-        if attempts and attempts[-1].nonce >= self._nonce():
-            self._broadcast(attempts[-1])
-        else:
+        if not attempts:
             attempts = [self._attempt(task)]
+        elif attempts[-1].nonce >= self._nonce():
+            self._broadcast(attempts[-1])
         raised = seen = time.monotonic()
         done = 0
         while not self._included(task, attempts):

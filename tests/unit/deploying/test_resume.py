@@ -144,6 +144,31 @@ def test_journal_of_a_chain_that_was_started_anew_does_no_harm(plan, rehearsal, 
     assert journal.with_suffix(".old").exists() == (genesis == "another")
 
 
+def test_step_that_somebody_else_runs_just_before_is_done(empty_sea, plan, rehearsal):
+    """Steps are anybody's to run: here, between our look at the chain and our transaction."""
+    ours, theirs = empty_sea.account(), empty_sea.account()
+    other = Runner(Chain(empty_sea.url), theirs, plan, gas=rehearsal.gas)
+    chain = Chain(empty_sea.url)
+
+    class Ahead:
+        """Runs every step itself as soon as our run has signed one."""
+
+        def wrap_make_request(self, forward):
+            def make_request(method, params):
+                if method == SEND and len(other.pending()) < len(plan.steps):
+                    other._do(other.pending()[0]) if other.pending() else None
+                return forward(method, params)
+
+            return make_request
+
+    chain.w3.middleware_onion.inject(lambda w3: Ahead(), layer=0)
+    Runner(chain, ours, plan, gas=rehearsal.gas).run()
+    assert all(
+        check.ok
+        for check in verify(empty_sea.chain, plan, suspects=[ours.address, theirs.address], rehearsal=rehearsal)
+    )
+
+
 def test_torn_line_at_the_journals_end_is_forgotten(empty_sea, plan, rehearsal, tmp_path):
     account, journal = empty_sea.account(), tmp_path / "journal.jsonl"
     chain = Chain(empty_sea.url)
