@@ -22,7 +22,7 @@ from opg.chain.connection import Chain
 from opg.chain.deployment import Deployment
 from opg.deploy.history import history
 from opg.deploy.journal import Attempt, Journal
-from opg.deploy.plan import GENESIS, PROXY, STEP, Plan
+from opg.deploy.plan import GENESIS, PROXY, Plan
 from opg.deploy.proxy import PROXY_CODE, PROXY_GAS, PROXY_PRICE, PROXY_SENDER, PROXY_TRANSACTION
 from opg.errors import DeploymentStuck, TransactionRefused, Underfunded
 
@@ -37,7 +37,6 @@ TIMEOUT_SECONDS = 600
 DONE_AFTER_POLLS = 5
 LOST_AFTER_SECONDS = 15
 L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"  # of OP-stack chains, which charge for data apart
-RUN = keccak(text=f"run({STEP},bytes32)")[:4]
 
 Say = Callable[[str], None]
 
@@ -93,8 +92,7 @@ class Runner:
             Task("deploy the CREATE2 proxy", "", b"", self._proxy_there, raw=PROXY_TRANSACTION),
             Task(f"create {GENESIS}", PROXY, self.plan.salt + self.plan.genesis_code, lambda: self._has_code(genesis)),
         ]
-        for number, step in enumerate(self.plan.steps):
-            data = RUN + encode([STEP, "bytes32"], [step.actions, step.rest])
+        for number, (step, data) in enumerate(zip(self.plan.steps, self.plan.calls, strict=True)):
             made.append(Task(step.label, genesis, data, lambda n=number: self._ran() > n))
         return made
 
@@ -307,10 +305,10 @@ class Runner:
     def _ran(self) -> int:
         """How many steps have run."""
         genesis = self.plan.addresses[GENESIS]
-        if not self._has_code(genesis):
-            return 0
         data = "0x" + keccak(text="next()")[:4].hex()
         left = bytes(self.chain.rpc(lambda: self.eth.call({"to": genesis, "data": data})))  # type: ignore[arg-type]
+        if not left:
+            return 0  # there is no Genesis yet
         commitments = [step.commitment for step in self.plan.steps] + [bytes(32)]
         return commitments.index(left)
 

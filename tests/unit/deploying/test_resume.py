@@ -150,19 +150,27 @@ def test_step_that_somebody_else_runs_just_before_is_done(empty_sea, plan, rehea
     other = Runner(Chain(empty_sea.url), theirs, plan, gas=rehearsal.gas)
     chain = Chain(empty_sea.url)
 
+    left = [4, 7]  # Genesis' first steps among all that our run sends
+
     class Ahead:
-        """Runs every step itself as soon as our run has signed one."""
+        """Runs a step itself once our run has signed it."""
+
+        def __init__(self) -> None:
+            self.sent = 0
 
         def wrap_make_request(self, forward):
             def make_request(method, params):
-                if method == SEND and len(other.pending()) < len(plan.steps):
-                    other._do(other.pending()[0]) if other.pending() else None
+                self.sent += method == SEND
+                if method == SEND and self.sent in left:
+                    left.remove(self.sent)
+                    other._do(other.pending()[0])
                 return forward(method, params)
 
             return make_request
 
     chain.w3.middleware_onion.inject(lambda w3: Ahead(), layer=0)
     Runner(chain, ours, plan, gas=rehearsal.gas).run()
+    assert not left
     assert all(
         check.ok
         for check in verify(empty_sea.chain, plan, suspects=[ours.address, theirs.address], rehearsal=rehearsal)
