@@ -35,6 +35,9 @@ from opg.chain import EventReader, Sender, artifact, emitted
 from opg.chain.deploying import LOCAL, OPG
 from opg.chain.local import LocalChain, free_port, stop_process
 from opg.client import Client
+from opg.deploy import plan_of
+from opg.deploy.history import history
+from opg.deploy.plan import GENESIS, PROXY
 from opg.errors import OPGError
 from opg.tensor import Kind, Trace
 from opg.versions import load_version
@@ -309,13 +312,20 @@ class Demo:
         by_address = {at: name for name, at in self.chain.deployment.addresses.items()} | {
             self.reader_at: "DigitReader"
         }
+        plan = plan_of(self.stage.network)
+        past = history(self.chain, plan.addresses[GENESIS], len(plan.steps))
+        steps = dict(zip(past.transactions, (step.label for step in plan.steps), strict=True))
         found: dict[str, list[int]] = {}
         for number in range(1, self.chain.head() + 1):
             for each in self.chain.w3.eth.get_block(number, full_transactions=True)["transactions"]:
                 receipt = self.chain.w3.eth.get_transaction_receipt(each["hash"])
                 if each.get("to") is None:
                     name = by_address.get(receipt["contractAddress"], "?")
-                    label = f"deploy {name}"
+                    label = f"create {name}"
+                elif each["to"] == PROXY:
+                    label = f"create {GENESIS}"
+                elif step := steps.get("0x" + bytes(each["hash"]).hex()):
+                    label = step
                 else:
                     name = by_address[each["to"]]
                     contract = self.chain.w3.eth.contract(address=each["to"], abi=artifact(name).abi)

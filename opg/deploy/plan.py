@@ -24,6 +24,7 @@ GENESIS = "Genesis"
 ADMIN = "DEFAULT_ADMIN_ROLE"
 ANYBODY = "0x" + "00" * 20
 STEP = "(uint8,bytes,(uint32,uint8)[])[]"
+RUN = keccak(text=f"run({STEP},bytes32)")[:4]
 MAX_PARTS = 127
 
 
@@ -150,6 +151,11 @@ class Plan:
             steps.append(Step(label, actions, rest))
             rest = steps[-1].commitment
         return tuple(reversed(steps))
+
+    @cached_property
+    def calls(self) -> tuple[bytes, ...]:
+        """What is sent to Genesis, one for each step."""
+        return tuple(RUN + encode([STEP, "bytes32"], [step.actions, step.rest]) for step in self.steps)
 
     @cached_property
     def genesis_code(self) -> bytes:
