@@ -28,8 +28,6 @@ from opg.node.view import ChainView
 from opg.node.workers import Inline, Pool
 from opg.versions import LoadedVersion, bundle
 
-PAGE = 1_000
-
 
 class Node:
     """One operator serving some versions. `sender` holds the serving key (or the operator's own).
@@ -190,14 +188,6 @@ class Node:
         return str(json.loads(base64.b64decode(encoded))["name"])
 
     # ------------------------------------------------------------------ batches
-
-    def batch(self, name: int | bytes) -> dict[str, Any]:
-        """All answers of a batch, in their order."""
-        root, batch_id, count = self.batch_head(name)
-        answers = [
-            each.json() for first in range(0, count, PAGE) for each in self.store.batch_answers(root, first, PAGE)
-        ]
-        return {"root": "0x" + root.hex(), "batchId": batch_id, "answers": answers}
 
     def batch_item(self, name: int | bytes, place: int) -> dict[str, Any]:
         """One answer of a batch with its path to the root."""
