@@ -20,7 +20,7 @@ from opg.log import say
 from opg.node.admission import Order, Till, check_ask, check_deadline
 from opg.node.batches import Trees, commit_batch
 from opg.node.duties import Duties
-from opg.node.errors import Busy
+from opg.node.errors import Busy, StoreFull
 from opg.node.metrics import Metrics
 from opg.node.policy import Policy
 from opg.node.store import Store
@@ -227,9 +227,10 @@ class Node:
         while not stop.is_set():
             try:
                 self.tick()
-                self.duties.alarm("chain", "")
+                for reason in ("chain", "disk"):
+                    self.duties.alarm(reason, "")
             except OPGError as problem:
-                self.duties.alarm("chain", str(problem))
+                self.duties.alarm("disk" if isinstance(problem, StoreFull) else "chain", str(problem))
             except Exception as problem:  # one bad reply must not end the defence of our stake
                 self.metrics.failures.inc()
                 self.duties.alarm("chain", f"{type(problem).__name__}: {problem}")
