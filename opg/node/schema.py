@@ -25,9 +25,12 @@ create index if not exists answers_waiting on answers (batch) where batch is nul
 create table if not exists batches (
     root blob primary key,
     count integer not null,
-    start integer not null,        -- the chain's head when it was planned
+    block integer not null,        -- that it got onto the chain in; before that, the head when it was planned
     id integer                     -- on chain; null until it is there
 ) strict;
+create index if not exists batches_block on batches (block);
+create index if not exists batches_planned on batches (id) where id is null;
+create index if not exists batches_id on batches (id) where id is not null;
 create table if not exists vouchers (
     channel blob primary key,      -- payer, operator and model
     payer text not null,

@@ -51,4 +51,4 @@ def test_proofs_of_a_large_batch_are_right(store):
 def test_million_answers_are_looked_through_in_no_time(store):
     fill(store, 1_000_000)
     assert bench_lookups(store)["lookup_ms"] < BOUNDS["lookup_ms"]
-    assert bench_batch(store, 100_000)["batch_seconds"] < BOUNDS["batch_seconds"]
+    assert bench_batch(store, 100_000)["batch_cpu_seconds"] < BOUNDS["batch_seconds"]
