@@ -178,7 +178,7 @@ class GameWorld:
             self.burned, self.matches = burned, matches
 
     def note(self, receipt: Receipt) -> Receipt:
-        """Keeps count of what burned."""
+        """Keeps count of what will burn."""
         self.burned += sum(e.burned for e in receipt.events if e.name == "Slashed")
         return receipt
 
@@ -188,15 +188,16 @@ class GameWorld:
         return self.token.balanceOf(who) + sum(credits)
 
     def check_books(self) -> None:
-        """Every contract has exactly what it owes, and only what burned is gone."""
+        """Every contract has exactly what it owes, and what shall burn."""
         running = sum(not match.state.phase.is_over for match in self.matches)
         assert self.token.balanceOf(self.disputes) == credits_of(self.disputes, self.people) + running * BOND
         active, thawing, _ = self.staking.stakeOf(self.bob)
-        assert self.token.balanceOf(self.staking) == credits_of(self.staking, self.people) + active + thawing
+        owed = credits_of(self.staking, self.people) + active + thawing + self.staking.burnable()
+        assert self.token.balanceOf(self.staking) == owed
         assert self.token.balanceOf(self.inference) == credits_of(self.inference, self.people) == 0
-        assert self.token.totalSupply() == SUPPLY - self.burned
+        assert self.staking.burnable() == self.burned
         holders = [*self.people, self.disputes, self.staking, self.inference]
-        assert sum(self.token.balanceOf(holder) for holder in holders) == SUPPLY - self.burned
+        assert sum(self.token.balanceOf(holder) for holder in holders) == self.token.totalSupply() == SUPPLY
         by_answer: dict[bytes, int] = {}
         for match in self.matches:
             digest = self.inference.hashAnswer(match.answer)

@@ -127,7 +127,13 @@ def deploy(
         "Inference", at["OPG"], at["Models"], at["Staking"], me, parameters.inference(treasury)
     )
     at["Channels"] = deployer.create(
-        "Channels", at["OPG"], at["Models"], treasury, parameters.protocol_fee_bps, parameters.close_seconds
+        "Channels",
+        at["OPG"],
+        at["Models"],
+        at["Staking"],
+        treasury,
+        parameters.protocol_fee_bps,
+        parameters.close_seconds,
     )
     at["Referee"] = deployer.create("Referee")
     parts = (at["OPG"], at["Models"], at["Staking"], at["Inference"], at["Referee"])

@@ -27,10 +27,11 @@ def against(world: GameWorld, made: Trace, **changes: object) -> Match:
 
 
 def test_a_liar_who_does_not_answer(world, gas_snapshot):
-    """Of which burning a part of the slash takes 48,000: it writes a checkpoint of the supply."""
+    """At most 250,000, the slash among it."""
     match = against(world, lie(world))
     match.time_out()
     gas = dict(match.gas)
+    assert gas["open"] + gas["claimTimeout"] <= 250_000
     gas_snapshot("Disputes.open", gas["open"])
     gas_snapshot("Disputes.claimTimeout", gas["claimTimeout"])
 

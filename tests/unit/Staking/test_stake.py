@@ -38,13 +38,13 @@ def test_the_minimum_makes_an_operator_live(staking, bob):
 
 
 def test_more_than_an_account_can_hold_is_refused(staking, bob):
-    """Row 9: no cast cuts an amount short."""
+    """Attack 9: no cast cuts an amount short."""
     with reverts("SafeCastOverflowedUintDowncast", 96, 2**96 + 5):
         staking.stake(2**96 + 5, sender=bob)
 
 
 def test_a_donation_belongs_to_nobody(staking, token, bob):
-    """Row 7: a gift to the contract changes no price."""
+    """Attack 7: a gift to the contract changes no price."""
     staking.stake(10 * OPG, sender=bob)
     token.transfer(staking, 1_000 * OPG, sender=bob)
     staking.startThaw(OPG, sender=bob)
