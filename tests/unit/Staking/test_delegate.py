@@ -166,3 +166,13 @@ def test_no_stranger_lengthens_the_list(staking, alice, bob, charlie, frank):
     staking.settle(bob, alice, sender=frank)
     staking.settle(charlie, alice, sender=frank)
     assert staking.operatorsOf(alice) == []
+
+
+def test_the_wei_that_does_not_divide_burns(staking, alice, bob, dave, frank):
+    """Attack 7: else it would lift the price of all other shares."""
+    staking.delegate(bob, 3, 0, sender=alice)
+    staking.slash(bob, 1, dave, sender=dave)
+    assert staking.burnable() == 1
+    assert staking.delegate(bob, 1, 0, sender=frank).event("Delegated").shares == 1
+    assert staking.delegatedTo(bob) == (2, 0, 0)
+    assert staking.burnable() == 2
