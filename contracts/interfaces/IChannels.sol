@@ -78,8 +78,8 @@ interface IChannels {
 
     /// @notice Pays what a voucher is worth more than was paid before, as far as the deposit reaches. Anyone may call: who is paid follows from the voucher.
     /// @dev When the deposit is short, all of it is paid, and only as much of the voucher counts as paid: the same voucher redeems the rest after a top-up.
-    /// Of each redemption, the treasury and the model's payees get their shares rounded down, the operator gets the rest.
-    /// Warning: who owns the model at redemption is paid; what was not redeemed goes with a sale of the model.
+    /// Of each redemption, the treasury and the model with its ancestors (`IModels.split`) get their shares rounded down, the operator gets the rest.
+    /// Warning: who owns the model, or an ancestor, at redemption is paid; what was not redeemed goes with a sale of it.
     /// @return paid In wei, before the split.
     function redeem(Voucher calldata voucher, address signer, bytes calldata signature) external returns (uint256 paid);
 

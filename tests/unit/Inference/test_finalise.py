@@ -240,6 +240,7 @@ def test_a_reentrant_callback_gets_nothing_more(market, inference, evm):
     req = market.ask(callback=receiver, callback_gas=1_000_000)
     receiver.arm(req, [OUTPUT], sender=market.alice)
     market.fulfil(req)
+    market.ask(fee=10 * PRICE)  # a fee and a collateral of others, to be paid from a second time
     market.after_window()
     assert inference.finalise(req, [OUTPUT], sender=market.dave).event("Finalised").callbackSucceeded
     assert (receiver.calls(), receiver.attempts(), receiver.successes()) == (1, 4, 0)

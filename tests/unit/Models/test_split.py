@@ -70,6 +70,32 @@ def test_a_royalty_is_the_share_of_any_price(price, fee_bps):
     assert models.royaltyInfo(1, price) == (owner.address, price * fee_bps // 10_000)
 
 
+def test_every_small_fee_adds_up(models, bob):
+    """All fees up to 600 wei, of a lineage whose parts never come out even: shares sum, and none ever falls as the fee rises but by
+    the dust.
+    """
+    lineage = Lineage()
+    for fee_bps, parents in ((2_500, []), (3_333, [(1, 3_333)]), (4_999, [(2, 6_667), (1, 1_111)])):
+        assert lineage.add(fee_bps, parents) is None
+        if parents:
+            models.registerDerived(f"{lineage.count}", fee_bps, parents, sender=bob)
+    previous = [0, 0, 0]
+    for fee in range(600):
+        amounts = models.split(3, fee)[1]
+        assert amounts == list(lineage.split(3, fee).values())
+        assert sum(amounts) == fee * 4_999 // 10_000
+        assert all(now >= before for now, before in zip(amounts[1:], previous[1:], strict=True))
+        assert amounts[0] >= previous[0] - 2
+        previous = amounts
+
+
+def test_a_fee_beyond_all_bounds_is_refused(models):
+    """No product wraps around."""
+    assert models.split(1, 2**256 // 2_500)[1] == [2**256 // 2_500 * 2_500 // 10_000]
+    with reverts("Panic", 0x11):
+        models.split(1, 2**256 // 2_500 + 1)
+
+
 family = st.lists(
     st.tuples(st.integers(0, 5_000), st.lists(st.tuples(st.integers(0, 20), st.integers(1, 4_000)), max_size=3)),
     min_size=1,

@@ -103,8 +103,8 @@ def test_key_of_a_stranger_signs_for_nobody(ask):
 
 
 def test_contract_that_signs_is_no_key_to_rely_on(ask, stage, tampering):
-    """Attack 14's neighbour: a contract key (ERC-1271) could deny the answer before it is on chain. The contracts know this one as the operator's and take its
-    signature; a client does not.
+    """Attack 13's mirror: a contract key (ERC-1271) could deny the answer before it is on chain. The contracts know this one as
+    the operator's and take its signature; a client does not.
     """
     wallet = Web3Deployer(stage.chain, tampering.operator).create("ContractKey", tampering.key.address)
     tampering.operator.send("Staking", "register", wallet, tampering.url)
@@ -112,6 +112,7 @@ def test_contract_that_signs_is_no_key_to_rely_on(ask, stage, tampering):
     def by_contract(signed):
         digest = answer_digest(signed.answer, stage.chain.id, tampering.node.inference)
         made = replace(signed, key=wallet, signature=sign_digest(digest, tampering.key))
+        stage.local.advance(30)  # a view sees the newest block, which must not be older than the answer
         given, _ = stage.chain.read("Inference", "liability", made.answer.abi(), made.evidence.abi())
         assert given == made.digest
         return made
