@@ -10,15 +10,16 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {Payouts} from "./Payouts.sol";
+import {Incomes} from "./Incomes.sol";
 import {IChannels, Redemption, Voucher} from "./interfaces/IChannels.sol";
 import {IModels} from "./interfaces/IModels.sol";
 import {IOPG} from "./interfaces/IOPG.sol";
+import {IStaking} from "./interfaces/IStaking.sol";
 
 /// @title Payment for off-chain answers
-/// @dev The books: the sum of all deposits and all credits never exceeds the balance, and equals it when nobody donates. A redemption moves an amount from
-/// one deposit to credits; only `deposit`, `finishClose` and `withdrawCredit` move tokens.
-contract Channels is IChannels, Payouts, EIP712 {
+/// @dev The books: the sum of all deposits, credits and incomes never exceeds the balance, and equals it when nobody donates. A redemption moves an amount from
+/// one deposit to credits and an income; only `deposit`, `finishClose`, `withdrawCredit` and `payIncome` move tokens.
+contract Channels is IChannels, Incomes, EIP712 {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
 
@@ -51,10 +52,14 @@ contract Channels is IChannels, Payouts, EIP712 {
     /// @inheritdoc IChannels
     mapping(address payer => mapping(address key => uint256 until)) public keyUntil;
 
-    constructor(IOPG opg, IModels models, address treasury_, uint16 protocolFeeBps_, uint256 closeSeconds_)
-        Payouts(opg)
-        EIP712("OPG Channels", "1")
-    {
+    constructor(
+        IOPG opg,
+        IModels models,
+        IStaking staking_,
+        address treasury_,
+        uint16 protocolFeeBps_,
+        uint256 closeSeconds_
+    ) Incomes(opg, staking_) EIP712("OPG Channels", "1") {
         if (treasury_ == address(0)) revert ZeroAddress("treasury");
         if (protocolFeeBps_ > MAX_PROTOCOL_FEE_BPS) {
             revert OutOfBounds("protocolFeeBps", protocolFeeBps_, 0, MAX_PROTOCOL_FEE_BPS);
@@ -151,7 +156,7 @@ contract Channels is IChannels, Payouts, EIP712 {
         emit Redeemed(voucher.payer, voucher.operator, voucher.modelId, paid, redeemedTotal);
 
         (address[] memory accounts, uint256[] memory amounts) = _models.split(voucher.modelId, paid);
-        _credit(voucher.operator, _splitFee(paid, protocolFeeBps, treasury, accounts, amounts));
+        _earn(voucher.operator, _splitFee(paid, protocolFeeBps, treasury, accounts, amounts));
     }
 
     /// @dev A private key binds its address for ever, so it is tried first: a payer that gives its account code (EIP-7702) cannot undo what it signed before.

@@ -8,7 +8,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Payouts} from "./Payouts.sol";
+import {Incomes} from "./Incomes.sol";
 import {
     Answer,
     AnswerState,
@@ -36,7 +36,7 @@ import {TensorTree} from "./libraries/TensorTree.sol";
 /// The slot is empty again in the end. An id never returns: it binds the second of the request, and no request can end within that second.
 /// Each arrow can be taken by somebody who does not need the other side: finalise, refund and expire by anyone. A recorded answer that is not
 /// refuted becomes final when its window and its games are over, and every game ends.
-contract Inference is IInference, Payouts, AccessControl, EIP712 {
+contract Inference is IInference, Incomes, AccessControl, EIP712 {
     using SafeERC20 for IERC20;
 
     /* TYPES */
@@ -83,7 +83,6 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     /* STORAGE */
 
     IModels public immutable models;
-    IStaking public immutable staking;
 
     /// @inheritdoc IInference
     uint256 public immutable windowSeconds;
@@ -107,7 +106,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
     /// @param admin Grants the roles.
     constructor(IERC20 opg, IModels models_, IStaking staking_, address admin, InferenceParams memory params)
-        Payouts(opg)
+        Incomes(opg, staking_)
         EIP712("OPG Inference", "1")
     {
         _checkBounds("windowSeconds", params.windowSeconds, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
@@ -118,7 +117,6 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         _checkBounds("protocolFeeBps", params.protocolFeeBps, 0, MAX_PROTOCOL_FEE_BPS);
         _checkBounds("treasury", uint160(params.treasury), 1, type(uint160).max);
         models = models_;
-        staking = staking_;
         windowSeconds = params.windowSeconds;
         minResponseSeconds = params.minResponseSeconds;
         maxResponseSeconds = params.maxResponseSeconds;
@@ -214,7 +212,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
         delete requestState[requestId];
         (address[] memory accounts, uint256[] memory amounts) = models.splitOfVersion(req.version, req.fee);
-        _credit(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
+        _earn(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
 
         staking.unlock(req.operator, req.collateral);
         emit Finalised(requestId, answerHash, _callBack(requestId, req, outputs));

@@ -304,6 +304,7 @@ def operator_status(who: Annotated[str, typer.Argument(help="Address.")], rpc: R
         ("active stake", shown(active)),
         ("locked", shown(locked)),
         ("thawing", shown(thawing)),
+        *((f"income in {name}", shown(owed)) for name, owed in actions.incomes_of(chain, who).items() if owed),
         *((f"credit in {name}", shown(owed)) for name, owed in actions.credits_of(chain, who).items() if owed),
     ]
     _table(who, rows)

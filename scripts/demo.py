@@ -196,7 +196,7 @@ class Demo:
         self.fees.append(PRICE_ON_CHAIN)
         table = Table("who", "earned", title="From all fees so far", title_justify="left")
         for name in ("model owner", "treasury", "operator"):
-            table.add_row(name, opg(sum(actions.credits_of(self.chain, self.names[name]).values())) + " OPG")
+            table.add_row(name, opg(self.owed_to(self.names[name])) + " OPG")
         console.print(table)
 
     def lie(self) -> None:
@@ -280,6 +280,7 @@ class Demo:
         self.tell(
             f"{opg(burned)} OPG are burned, so lying to oneself never pays; {opg(bounty)} are the watchtower's bounty."
         )
+        self.user.send("Staking", "burnSlashed")
         self.user.send("Inference", "refund", self.request.abi())
         self.tell("The user's fee is refunded. Whoever is owed something fetches it:")
         for name, person in self.people():
@@ -383,7 +384,7 @@ class Demo:
         found = {}
         for name, at in self.names.items():
             active, thawing, _ = self.chain.read("Staking", "stakeOf", at)
-            found[name] = self.stage.balance(at) + active + thawing + sum(actions.credits_of(self.chain, at).values())
+            found[name] = self.stage.balance(at) + active + thawing + self.owed_to(at)
         found["user"] += sum(
             self.chain.read("Channels", "channel", self.user.address, operator.address)[0]
             for operator in (self.operator, self.liar)
@@ -392,9 +393,18 @@ class Demo:
             found["user"] += self.stage.balance(self.reader_at)
         return found
 
+    def owed_to(self, account: str) -> int:
+        """Credits, and incomes: nobody has delegated, so they are all the operator's."""
+        return sum(actions.credits_of(self.chain, account).values()) + sum(
+            actions.incomes_of(self.chain, account).values()
+        )
+
     def owed_by(self, contract: str) -> int:
         owed = sum(int(self.chain.read(contract, "creditOf", at)) for at in self.names.values())
+        if contract in actions.PAYMASTERS:
+            owed += sum(int(self.chain.read(contract, "incomeOf", at)) for at in self.names.values())
         if contract == "Staking":
+            owed += int(self.chain.read("Staking", "burnable"))
             owed += sum(sum(self.chain.read("Staking", "stakeOf", at)[:2]) for at in self.names.values())
         if contract == "Channels":
             owed += sum(

@@ -188,7 +188,7 @@ class GameWorld:
         return self.token.balanceOf(who) + sum(credits)
 
     def check_books(self) -> None:
-        """Every contract has exactly what it owes, and only what burned is gone."""
+        """Every contract has exactly what it owes, and what shall burn."""
         running = sum(not match.state.phase.is_over for match in self.matches)
         assert self.token.balanceOf(self.disputes) == credits_of(self.disputes, self.people) + running * BOND
         active, thawing, _ = self.staking.stakeOf(self.bob)

@@ -149,6 +149,11 @@ class Market:
         """bob's node answers; the answer's hash."""
         return self.inference.fulfil(req, outputs or [OUTPUT], sender=self.frank).value
 
+    def out_of_jail(self) -> None:
+        """Lets bob, who was slashed, take on requests again."""
+        self.evm.sleep(JAIL_SECONDS)
+        self.staking.rehabilitate(sender=self.bob)
+
     def after_window(self) -> None:
         """Lets the dispute window of everything recorded so far pass."""
         self.evm.sleep(WINDOW_SECONDS + 1)

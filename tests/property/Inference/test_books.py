@@ -18,6 +18,7 @@ from tests.lineage import Lineage
 from tests.market import (
     BURN_BPS,
     INPUT_WORDS,
+    JAIL_SECONDS,
     MAX_RESPONSE_SECONDS,
     MIN_RESPONSE_SECONDS,
     MIN_STAKE,
@@ -35,6 +36,7 @@ from tests.market import (
     bundle,
     header,
 )
+from tests.property.Staking.books import Operator, Thaw
 
 ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
 USERS = (ALICE, DAVE)
@@ -115,8 +117,10 @@ class InferenceBooks(RuleBasedStateMachine):
         self.purse = {who: self.token.balanceOf(who) for who in PEOPLE}
         self.credit = dict.fromkeys(PEOPLE, 0)  # in Inference
         self.bounty = dict.fromkeys(PEOPLE, 0)  # in Staking
-        self.active, self.thawing, self.locked = STAKE, 0, 0
-        self.thaw: tuple[int, int] | None = None  # id, until: one at a time, so the pool is its worth
+        self.stake_books = Operator((self.inference,))
+        self.stake_books.stake(BOB, STAKE, 0, 0)
+        self.thaws: dict[int, Thaw] = {}
+        self.burnable = self.income = 0
         self.owner = {1: CHARLIE, 2: DAVE, 3: ALICE, 4: CHARLIE}  # of the models
         self.deprecated: set[int] = set()
         self.price: dict[int, int | None] = dict.fromkeys(self.owner, PRICE)
@@ -129,7 +133,7 @@ class InferenceBooks(RuleBasedStateMachine):
 
     @property
     def free(self) -> int:
-        return max(self.active - self.locked, 0)
+        return self.stake_books.free
 
     @property
     def judge(self) -> Any:
@@ -137,16 +141,19 @@ class InferenceBooks(RuleBasedStateMachine):
 
     @property
     def live(self) -> bool:
-        return self.active >= MIN_STAKE
+        return self.has_min_stake and not self.stake_books.jailed_until
+
+    @property
+    def has_min_stake(self) -> bool:
+        return self.stake_books.active >= MIN_STAKE
 
     def slashed(self, amount: int, beneficiary: Any) -> int:
         """What a slash takes, entered into the books."""
-        total = self.active + self.thawing
-        taken = min(amount, total)
-        from_thawing = taken * self.thawing // total if total else 0
-        self.active -= taken - from_thawing
-        self.thawing -= from_thawing
-        self.bounty[beneficiary] += taken + -taken * BURN_BPS // 10_000
+        taken, _, dust = self.stake_books.slash(amount)
+        bounty = taken + -taken * BURN_BPS // 10_000
+        self.bounty[beneficiary] += bounty
+        self.burnable += taken - bounty + dust
+        self.stake_books.jailed_until = self.evm.now + JAIL_SECONDS
         return taken
 
     def some(self, data: Any, state: str) -> tuple[bytes, Asked]:
@@ -157,7 +164,7 @@ class InferenceBooks(RuleBasedStateMachine):
 
     def end(self, each: Asked) -> None:
         each.state = "ended"
-        self.locked -= COLLATERAL
+        self.stake_books.locked[self.inference] -= COLLATERAL
 
     # -- requests -------------------------------------------------------------
 
@@ -199,7 +206,7 @@ class InferenceBooks(RuleBasedStateMachine):
             self.asked[event.requestId] = Asked(event.request, user)
             purse = self.credit if self.credit[user] >= fee else self.purse
             purse[user] -= fee
-            self.locked += COLLATERAL
+            self.stake_books.locked[self.inference] += COLLATERAL
             return
         with reverts(problem):
             self.market.ask(**ask)
@@ -227,7 +234,7 @@ class InferenceBooks(RuleBasedStateMachine):
             self.inference.fulfil(each.terms, words, sender=DAVE)
         if self.evm.now > each.terms.deadline:
             return
-        if not self.live:
+        if not self.has_min_stake:  # in jail, promises made before are kept
             with reverts("OperatorNotLive", BOB):
                 self.inference.fulfil(each.terms, words, sender=FRANK)
             return
@@ -255,7 +262,7 @@ class InferenceBooks(RuleBasedStateMachine):
         self.credit[ERIN] += protocol
         for model, share in shares.items():
             self.credit[self.owner[model]] += share
-        self.credit[BOB] += fee - protocol - sum(shares.values())
+        self.income += fee - protocol - sum(shares.values())
         self.end(each)
 
     @precondition(lambda self: self.any_in("open"))
@@ -432,33 +439,52 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(amount=st.sampled_from([1, COLLATERAL, 3 * MIN_STAKE]))
     def stake(self, amount):
         """More."""
+        if self.stake_books.own.spent:
+            with reverts("PoolSpent"):
+                self.staking.stake(amount, sender=BOB)
+            return
         self.staking.stake(amount, sender=BOB)
-        self.active += amount
+        self.burnable += self.stake_books.stake(BOB, amount, self.evm.now, 0)
         self.purse[BOB] -= amount
 
-    @precondition(lambda self: self.thaw is None and self.free)
+    @precondition(lambda self: self.free)
     @rule(part=st.sampled_from([1, 3, 10]))
     def start_thaw(self, part):
         """All or a part of what no request holds."""
         amount = -(-self.free // part)
         with reverts("StakeLocked", self.free, self.free + 1):
             self.staking.startThaw(self.free + 1, sender=BOB)
-        self.thaw = (self.staking.startThaw(amount, sender=BOB).value, self.evm.now + THAWING_SECONDS)
-        self.active -= amount
-        self.thawing += amount
+        thaw_id = self.staking.startThaw(amount, sender=BOB).value
+        self.thaws[thaw_id] = self.stake_books.start_thaw(BOB, thaw_id, amount, self.evm.now + THAWING_SECONDS)
 
-    @precondition(lambda self: self.thaw is not None)
+    @precondition(lambda self: self.thaws)
     @rule()
     def finish_thaw(self):
         """Nothing but what the slashes left."""
-        thaw_id, until = self.thaw
-        if self.evm.now < until:
-            with reverts("ThawingNotOver", until):
+        thaw_id, thaw = next(iter(self.thaws.items()))
+        if self.evm.now < thaw.until:
+            with reverts("ThawingNotOver", thaw.until):
                 self.staking.finishThaw(thaw_id, sender=BOB)
             return
-        assert self.staking.finishThaw(thaw_id, sender=BOB).value == self.thawing
-        self.purse[BOB] += self.thawing
-        self.thawing, self.thaw = 0, None
+        paid, odd = self.stake_books.finish(thaw_id, self.thaws.pop(thaw_id))
+        assert self.staking.finishThaw(thaw_id, sender=BOB).value == paid
+        self.purse[BOB] += paid
+        self.burnable += odd
+
+    @precondition(lambda self: self.stake_books.jailed_until)
+    @rule()
+    def rehabilitate(self):
+        """After the time, with the minimum stake."""
+        if self.evm.now < self.stake_books.jailed_until:
+            problem = "OperatorJailed"
+        elif not self.has_min_stake:
+            problem = "BelowMinStake"
+        else:
+            self.staking.rehabilitate(sender=BOB)
+            self.stake_books.jailed_until = 0
+            return
+        with reverts(problem):
+            self.staking.rehabilitate(sender=BOB)
 
     @rule(amount=st.sampled_from([1, COLLATERAL - 1, PENALTY]))
     def another_fault(self, amount):
@@ -469,6 +495,17 @@ class InferenceBooks(RuleBasedStateMachine):
     def a_window_passes(self):
         """What nobody contests is final."""
         self.evm.sleep(WINDOW_SECONDS + 1)
+
+    @rule(caller=st.sampled_from(PEOPLE))
+    def pay_income(self, caller):
+        """By anyone; nobody delegates, so it is all bob's."""
+        if not self.income:
+            with reverts("NoIncome", BOB):
+                self.inference.payIncome(BOB, sender=caller)
+            return
+        assert self.inference.payIncome(BOB, sender=caller).value == self.income
+        self.bounty[BOB] += self.income
+        self.income = 0
 
     @rule(who=st.sampled_from(PEOPLE))
     def fetch(self, who):
@@ -492,8 +529,10 @@ class InferenceBooks(RuleBasedStateMachine):
     def the_money_is_where_the_books_say(self):
         """To the wei: escrowed fees and credits here, stake and bounties there."""
         escrowed = sum(each.terms.fee for each in self.asked.values() if each.state != "ended")
-        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values())
-        assert self.token.balanceOf(self.staking) == self.active + self.thawing + sum(self.bounty.values())
+        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values()) + self.income
+        assert self.inference.incomeOf(BOB) == self.income
+        staked = self.stake_books.own.tokens + self.burnable
+        assert self.token.balanceOf(self.staking) == staked + sum(self.bounty.values())
         for who in PEOPLE:
             assert self.inference.creditOf(who) == self.credit[who]
             assert self.staking.creditOf(who) == self.bounty[who]
@@ -514,9 +553,11 @@ class InferenceBooks(RuleBasedStateMachine):
     def the_stake_is_what_the_books_say(self):
         """One collateral for each request that has not ended."""
         pending = sum(each.state != "ended" for each in self.asked.values())
-        assert self.locked == pending * COLLATERAL
-        assert self.staking.stakeOf(BOB) == (self.active, self.thawing, self.locked)
-        assert self.staking.lockedBy(BOB, self.inference) == self.locked
+        books, locked = self.stake_books, pending * COLLATERAL
+        assert books.locked[self.inference] == locked
+        assert self.staking.stakeOf(BOB) == (books.active, books.own.worth(books.thawing), locked)
+        assert self.staking.lockedBy(BOB, self.inference) == locked
+        assert self.staking.isLive(BOB) == self.live
 
     @invariant()
     def requests_are_where_the_books_say(self):
@@ -552,6 +593,8 @@ class InferenceBooks(RuleBasedStateMachine):
                     self.inference.refund(each.terms, sender=ERIN)
                 elif each.state == "answered":
                     self.inference.finalise(each.terms, each.outputs, sender=ERIN)
+            if self.inference.incomeOf(BOB):
+                self.inference.payIncome(BOB, sender=ERIN)
             for who in PEOPLE:
                 for contract in (self.inference, self.staking):
                     if contract.creditOf(who):

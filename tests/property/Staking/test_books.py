@@ -441,7 +441,7 @@ class StakingBooks(RuleBasedStateMachine):
 
     @invariant()
     def nobody_gains_but_by_income(self):
-        """Row 7: no order of deeds takes out more than was put in."""
+        """Attack 7: no order of deeds takes out more than was put in."""
         for who in PEOPLE:
             worth = self._worth(self._stamps(who))
             worth += sum(self.books[t.operator].worth(t) for t in self.thaws.values() if t.owner is who)
@@ -469,7 +469,7 @@ class StakingBooks(RuleBasedStateMachine):
 
     @invariant()
     def votes_of_the_past_only_fall(self):
-        """Row 25."""
+        """Attack 25."""
         for i, (time, stamps, then) in enumerate(self.past):
             votes = {who: self._worth(stamps[who]) for who in PEOPLE}
             assert all(votes[who] <= then[who] for who in PEOPLE)

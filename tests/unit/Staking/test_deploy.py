@@ -1,4 +1,4 @@
-"""What a `Staking` may be deployed with. Row 2: nothing of it can change, so nobody escapes by a change."""
+"""What a `Staking` may be deployed with. Attack 2: nothing of it can change, so nobody escapes by a change."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_parameters_are_bounded(evm, token, parameter, name, low, high):
 
 
 def test_no_function_changes_a_parameter(staking):
-    """Row 2. Whoever adds a setter has to say here what happens to stake that thaws already."""
+    """Attack 2. Whoever adds a setter has to say here what happens to stake that thaws already."""
     writers = {
         e["name"] for e in artifact("Staking")["abi"] if e.get("stateMutability") == "nonpayable" and "name" in e
     }
