@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import resource
 import statistics
 import subprocess
 import sys
@@ -140,29 +139,6 @@ def _profile(compiled: Compiled, words: list[np.ndarray]) -> None:
 # ---- memory
 
 
-def peak(what: str, path: str) -> None:
-    """Prints the most memory that this process had, in MB: after imports, then with MiniLM run."""
-    given = tokens(128)
-    if what == "onnxruntime":
-        import onnxruntime
-
-        before = _resident()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, given)
-    else:
-        before = _resident()
-        compiled = compile_onnx(path, {"batch": 1, "sequence": 128})
-        words = [s.to_words(given[s.name]) for s in compiled.inputs]
-        set_threads(1)
-        execute(compiled.program, words)
-    print(before, _resident())
-
-
-def _resident() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def memory() -> None:
     """Peak memory of both on MiniLM, each in a process of its own that imports only what it needs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -170,11 +146,11 @@ def memory() -> None:
         path.write_bytes(MINILM.load())
         found = {}
         for what in ("onnxruntime", "ours"):
-            command = [sys.executable, "-m", "scripts.bench", "--peak", what, "--file", str(path)]
+            command = [sys.executable, "-m", "scripts.peak_memory", what, str(path)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[what] = [float(x) for x in done.stdout.split()[-2:]]
+            found[what] = float(done.stdout)
     theirs, own = found["onnxruntime"], found["ours"]
-    print(f"peak memory on MiniLM, of the whole process: onnxruntime {theirs[1]:.0f} MB, ours {own[1]:.0f} MB, ratio {own[1] / theirs[1]:.2f} (goal 2)")  # fmt: skip
+    print(f"peak memory on MiniLM, of the whole process: onnxruntime {theirs:.0f} MB, ours {own:.0f} MB, ratio {own / theirs:.2f} (goal 2)")  # fmt: skip
 
 
 def main() -> None:
@@ -183,12 +159,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, action="append", help="thread counts; by default 1 and 2")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement")
     parser.add_argument("--profile", action="store_true", help="where our time goes")
-    parser.add_argument("--peak", choices=["onnxruntime", "ours"], help=argparse.SUPPRESS)
-    parser.add_argument("--file", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.peak:
-        peak(options.peak, options.file)
-        return
     unknown = set(options.model or ()) - {m.name for m in LADDER}
     if unknown:
         parser.error(f"no model {sorted(unknown)[0]!r}; there are {', '.join(m.name for m in LADDER)}")
