@@ -376,23 +376,20 @@ class Builder:
         return out
 
     def with_init(self, product: Value, init: Value) -> Value | None:
-        """`product + init` as one CONTRACT, where `product` is one without an initial value and lies as it was made."""
+        """`product + init` as one CONTRACT: for a whole result of one without an initial value, and a constant over its last axis."""
         known = self._with_init.get(product.ref) if product.ref else None
-        if known is None or product.words != prod(known[0].shape[: known[2]]) or not init.is_constant:
+        if known is None or init.dtype != product.dtype or not init.is_constant:
+            return None
+        if not product.rank or not product.is_dense or product.base:
             return None
         a, b, count = known
-        dims = a.shape[:count]
-        spread = broadcast(init, product.shape)
-        if product.is_dense and product.base == 0:
-            if spread.rank and spread.array.strides[:-1] != (0,) * (spread.rank - 1):
-                return None
-            size = product.shape[-1] if product.rank else 1
-            if not dims or dims[-1] != size:
-                return None
-            c = broadcast(constant(spread.array.reshape(-1)[:size] if spread.rank else spread.array), dims)
-        else:
+        dims, size = a.shape[:count], product.shape[-1]
+        if init.rank > product.rank or product.words != prod(dims) or not dims or dims[-1] != size:
             return None
-        return self.reshape(self.contract(a, b, c, count), product.shape)
+        if init.words not in (1, size) or (init.words == size != 1 and init.shape[-1] != size):
+            return None
+        row = np.broadcast_to(init.array.reshape(-1), size)
+        return self.reshape(self.contract(a, b, constant(row), count), product.shape).typed(product.dtype)
 
     def _blocks(self, kind: int, fn: int, dims: Sequence[int], operands: Sequence[Operand],
                 reduced: Sequence[int]) -> list[tuple[list[int], list[int]]]:  # fmt: skip

@@ -248,7 +248,7 @@ class _Frontend:
             single = [bool(i) and uses[i] == 1 for i in node.input]
             wanted = [bool(o) for o in node.output]
             opset = opsets.get(domain, 1)
-            results = LOWER[name](Context(name, opset, self.build, inputs, attributes, wanted, single, subgraph, node))
+            results = LOWER[name](Context(name, opset, self.build, inputs, attributes, wanted, single, subgraph))
         elif name in REFUSED:
             raise TensorError(REFUSED[name])
         else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -52,8 +52,6 @@ class Context:
     outputs: list[bool]
     single: list[bool]
     body: Callable[[onnx.GraphProto, Sequence[Value]], list[Value]]
-    node: onnx.NodeProto | None = None
-    extra: Mapping = field(default_factory=dict)
 
     def attr(self, name: str, default: object = None) -> object:
         return self.attributes.get(name, default)

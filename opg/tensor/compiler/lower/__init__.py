@@ -13,7 +13,9 @@ from opg.tensor.compiler.lower import (
     recurrent,
     reductions,
     refused,
+    sampling,
     shapes,
+    spectra,
     trigonometry,
 )
 
@@ -30,6 +32,8 @@ __all__ = [
     "recurrent",
     "reductions",
     "refused",
+    "sampling",
     "shapes",
+    "spectra",
     "trigonometry",
 ]

@@ -155,7 +155,7 @@ def _scatter(build: Ops, data: Value, places: np.ndarray, updates: Value, how: s
     return build.reshape(out, data.shape)
 
 
-def _scatter_rows(build: Ops, data: Value, place: Value, updates: Value, how: str) -> Value:
+def write_rows(build: Ops, data: Value, place: Value, updates: Value, how: str) -> Value:
     """Writes rows updates[j] to the rows place[j] of data, in order; the places are computed."""
     rows = place.words
     if rows > MAX_UPDATES:
@@ -186,7 +186,7 @@ def _scatter_elements(context: Context) -> list[Value]:
     grid[axis] = np.zeros(at.shape, np.int64)
     step = prod(data.shape[axis + 1 :])
     place = build.add(build.fmul(build.cast(at, INT), step), constant(strides[tuple(grid)].astype(np.int32)))
-    return [_scatter_rows(build, data, place, updates, how)]
+    return [write_rows(build, data, place, updates, how)]
 
 
 @lower("ScatterND")
@@ -202,7 +202,7 @@ def _scatter_nd(context: Context) -> list[Value]:
         if wide.size and ((wide < 0) | (wide >= np.array(outer))).any():
             raise TensorError("writes outside of its data")
         return [_scatter(build, data, addresses_of(data)[tuple(np.moveaxis(wide, -1, 0))], updates, how)]
-    return [_scatter_rows(build, data, _flat(build, at, outer), updates, how)]
+    return [write_rows(build, data, _flat(build, at, outer), updates, how)]
 
 
 @lower("TensorScatter")
