@@ -39,7 +39,10 @@ def tokens(length: int) -> Inputs:
 
 
 SIZES: dict[str, tuple[dict[str, int], Callable[[], Inputs]]] = {
-    "PP-OCRv4 recognition": ({**OCR.bindings, "p2o.DynamicDimension.1": 320}, lambda: {"x": digits_image("20478135", 320)}),
+    "PP-OCRv4 recognition": (
+        {**OCR.bindings, "p2o.DynamicDimension.1": 320},
+        lambda: {"x": digits_image("20478135", 320)},
+    ),
     "all-MiniLM-L6-v2": ({"batch": 1, "sequence": 128}, lambda: tokens(128)),
 }
 LADDER = (DIGITS, SILERO, MAGIKA, OCR, MINILM)
@@ -87,7 +90,9 @@ def measure(model: object, threads: list[int], budget: float, profile: bool) -> 
     words = [spec.to_words(given[spec.name]) for spec in compiled.inputs]
     set_threads(1)
     execute(compiled.program, words)
-    print(f"{model.name}: {compiled.report.macs / 1e6:.1f} million multiply-adds, bound {compiled.bindings or 'nothing'}")
+    print(
+        f"{model.name}: {compiled.report.macs / 1e6:.1f} million multiply-adds, bound {compiled.bindings or 'nothing'}"
+    )
     for count in threads:
         set_threads(count)
         theirs = session(data, count)

@@ -137,8 +137,7 @@ def verify_path(leaf: bytes, index: int, path: Sequence[bytes]) -> bytes:
 
 
 class Tree(ListTree):
-    """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed.
-    """
+    """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed."""
 
     def __init__(self, words: np.ndarray):
         self._take(words)

@@ -890,4 +890,3 @@ class _FreeList:
         for i in (at, at - 1):
             if 0 <= i < len(self.holes) - 1 and sum(self.holes[i]) == self.holes[i + 1][0]:
                 self.holes[i][1] += self.holes.pop(i + 1)[1]
-

@@ -132,7 +132,9 @@ def multiply_add_row(build: Builder, fn: int, acc: Value, a: Value, ia: Value, b
     _blocks(build, count, body)
 
 
-LIGHT = frozenset({Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE})
+LIGHT = frozenset(
+    {Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE}
+)
 
 
 def _strips(build: Builder, count: Value, vectors: int, body: Callable) -> None:
@@ -382,5 +384,3 @@ def shared_number(build: Builder, counter: Value) -> Value:
 def let_others_run(build: Builder) -> None:
     kind = ir.FunctionType(ir.IntType(32), [])
     build.call(cgutils.get_or_insert_function(build.module, kind, "sched_yield"), [])
-
-

@@ -40,7 +40,9 @@ from opg.tensor.kernels.emit import (
 )
 from opg.tensor.kernels.keccak import tree_kernel
 
-ROW = 1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
+ROW = (
+    1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
+)
 
 # the parameters of a row kernel, in 64-bit numbers
 OUT, LENGTH, ROWS, TILE_ROWS, TILE_WORDS, ROW_TILES, AXES, FORMS, STEPS, TABLE, STRIDE, COUNT, OUT_BYTES = range(13)
@@ -180,7 +182,12 @@ def _tile(p, tile):
     """(first row, number of rows, first word of each row, number of words)."""
     across = long_at(p, ROW_TILES)
     row, t = tile // across * long_at(p, TILE_ROWS), tile % across * long_at(p, TILE_WORDS)
-    return row, min(long_at(p, TILE_ROWS), long_at(p, ROWS) - row), t, min(long_at(p, TILE_WORDS), long_at(p, LENGTH) - t)
+    return (
+        row,
+        min(long_at(p, TILE_ROWS), long_at(p, ROWS) - row),
+        t,
+        min(long_at(p, TILE_WORDS), long_at(p, LENGTH) - t),
+    )
 
 
 @njit(error_model="numpy")
@@ -328,7 +335,7 @@ def _pick(_: int) -> Callable:
                     continue
                 low, high = _bounds(p, operand, values, t, count, 0, True)
                 for i in range(count):
-                    place = address + i * step + stride * min(max(word_at(b, i), 0), top)
+                    place = address + i * step + stride * min(max(word_at(b, i * ib), 0), top)
                     if low <= i < high and 0 <= place < limit:
                         set_word(out, i, word_at(long_at(operand, SOURCE), place))
                     else:
@@ -353,7 +360,9 @@ def _reduce(fn: int) -> Callable:
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
+                    a, ia = _read(
+                        p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS
+                    )
                     if is_arg:
                         if k == 0:
                             _spread(best, a, ia, count)
@@ -415,12 +424,24 @@ def _contract(fn: int) -> Callable:
             for t in range(begin, begin + words, ROW):
                 count = min(ROW, begin + words - t)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + t)
-                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, t, count, scratch + BUFFERS)
+                c, ic = _read(
+                    p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, t, count, scratch + BUFFERS
+                )
                 _spread(out, c, ic, count)
                 for k in range(long_at(p, STEPS)):
                     _step_to(p, k, scratch)
-                    a, ia = _read(p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS)
-                    b, ib = _read(p, 1, long_at(p, OPERANDS + 5 * 1 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS + BUFFER)
+                    a, ia = _read(
+                        p, 0, long_at(p, OPERANDS + 5 * 0 + SOURCE), scratch + MOVED, t, count, scratch + BUFFERS
+                    )
+                    b, ib = _read(
+                        p,
+                        1,
+                        long_at(p, OPERANDS + 5 * 1 + SOURCE),
+                        scratch + MOVED,
+                        t,
+                        count,
+                        scratch + BUFFERS + BUFFER,
+                    )
                     multiply_add_row(fn, out, a, ia, b, ib, count)
             _advance(p, scratch)
 
@@ -442,7 +463,9 @@ def _contract_rows(code: int) -> Callable:
             for i in range(t, t + count, ROW):
                 words = min(ROW, t + count - i)
                 out = long_at(p, OUT) + 4 * (r * long_at(p, LENGTH) + i)
-                c, ic = _read(p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, i, words, scratch + BUFFERS)
+                c, ic = _read(
+                    p, 2, long_at(p, OPERANDS + 5 * 2 + SOURCE), scratch + VALUES, i, words, scratch + BUFFERS
+                )
                 a = long_at(p, OPERANDS + SOURCE) + 4 * (long_at(scratch + VALUES, 0) + kind_a * i)
                 b = long_at(p, OPERANDS + 5 + SOURCE) + 4 * (long_at(scratch + VALUES, 1) + kind_b * i)
                 contract_row(fn, kind_a, kind_b, out, c, ic, a, b, table, forms, steps, words)

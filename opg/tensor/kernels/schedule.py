@@ -92,7 +92,14 @@ class Job:
 
     def take_part(self, thread: int, stay: bool) -> None:
         s = self.schedule
-        library.take_part(s.entries, s.count, s.tickets, self.counters.__array_interface__["data"][0], self.scratch.address(thread), stay)
+        library.take_part(
+            s.entries,
+            s.count,
+            s.tickets,
+            self.counters.__array_interface__["data"][0],
+            self.scratch.address(thread),
+            stay,
+        )
 
 
 class Helpers:

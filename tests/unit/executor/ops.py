@@ -38,5 +38,10 @@ def check(program: Program, inputs: list[np.ndarray], *expected: str) -> None:
     want = result(program.op(0), values)
     got = execute(program, inputs)[0]
     wrong = np.flatnonzero(got != want)
-    assert not len(wrong), (program.op(0), wrong[:5], [hex(x) for x in got[wrong[:5]]], [hex(x) for x in want[wrong[:5]]])
+    assert not len(wrong), (
+        program.op(0),
+        wrong[:5],
+        [hex(x) for x in got[wrong[:5]]],
+        [hex(x) for x in want[wrong[:5]]],
+    )
     assert np.array_equal(trace(program, inputs).results[0], want)

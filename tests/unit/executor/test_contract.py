@@ -6,7 +6,17 @@ from opg.tensor.functions import Fn
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op
 from tests.unit.executor.ops import check, floats, one
 
-SIZES = [(1, 1, 1), (1, 64, 100), (3, 17, 5), (4, 16, 64), (7, 33, 65), (9, 20, 130), (37, 5, 48), (17, 100, 31), (8, 2, 200)]
+SIZES = [
+    (1, 1, 1),
+    (1, 64, 100),
+    (3, 17, 5),
+    (4, 16, 64),
+    (7, 33, 65),
+    (9, 20, 130),
+    (37, 5, 48),
+    (17, 100, 31),
+    (8, 2, 200),
+]
 
 
 def product(m, k, n, fn=Fn.MUL, c=None):
@@ -43,7 +53,9 @@ def test_without_and_with_many_hard_words(hard):
     ],
 )
 def test_initial_values(c, words):
-    check(one(product(9, 21, 33, c=c), [9 * 21, 21 * 33, words]), [floats(i, w) for i, w in enumerate([189, 693, words])])
+    check(
+        one(product(9, 21, 33, c=c), [9 * 21, 21 * 33, words]), [floats(i, w) for i, w in enumerate([189, 693, words])]
+    )
 
 
 def test_initial_values_with_gaps_and_borders():
@@ -53,7 +65,13 @@ def test_initial_values_with_gaps_and_borders():
 
 
 def test_where_the_first_operand_makes_the_columns():
-    op = Op(Kind.CONTRACT, Fn.MUL, (6, 40), (30,), (Access(1, (0, 30, 1)), Access(0, (30, 0, 1)), product(1, 1, 1).operands[2]))
+    op = Op(
+        Kind.CONTRACT,
+        Fn.MUL,
+        (6, 40),
+        (30,),
+        (Access(1, (0, 30, 1)), Access(0, (30, 0, 1)), product(1, 1, 1).operands[2]),
+    )
     check(one(op, [180], [floats(2, 1200)]), [floats(1, 180)], "multiply")
 
 

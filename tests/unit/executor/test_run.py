@@ -40,7 +40,9 @@ def test_several_callers_at_once(threads):
         other = (inputs[0].view(np.float32) * np.float32(scale)).view(np.uint32)
         own = execute(program, [other])[0]
         for _ in range(10):
-            if not (np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)):
+            if not (
+                np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)
+            ):
                 wrong.append(scale)
 
     callers = [threading.Thread(target=call, args=(s,)) for s in (0.5, 1.5, 2.0)]
