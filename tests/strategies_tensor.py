@@ -41,10 +41,12 @@ def random_access(rng: np.random.Generator, value: int, length: int, axes: list[
     return Access(value, coefs, base, int(random_words(rng, 1)[0]), tuple(guards))
 
 
-def random_op(rng: np.random.Generator, kind: int | None = None) -> tuple[Program, list[np.ndarray]]:
-    """A program of three ops that feed each other, the last of the given kind, and inputs for it."""
+def random_op(
+    rng: np.random.Generator, kind: int | None = None, longest: int = 200
+) -> tuple[Program, list[np.ndarray]]:
+    """A program of three ops that feed each other, the last of the given kind, and inputs shorter than `longest`."""
     kind = int(rng.integers(1, 6)) if kind is None else int(kind)
-    sizes = [int(s) for s in rng.integers(1, 200, 2)]
+    sizes = [int(s) for s in rng.integers(1, longest, 2)]
     inputs = [random_words(rng, s) for s in sizes]
     constants = [random_words(rng, int(rng.integers(2, 150)))]
     lengths = [*sizes, len(constants[0])]
@@ -60,7 +62,7 @@ def random_op(rng: np.random.Generator, kind: int | None = None) -> tuple[Progra
         program = Program(tuple(sizes), constants, list(encoded), (len(encoded) - 1,))
         lengths.append(program.words_of(len(encoded) - 1))
         if lengths[-1] > 1 << 12:  # damage made it large; keep tests quick
-            return random_op(rng, kind)
+            return random_op(rng, kind, longest)
     return program, inputs
 
 

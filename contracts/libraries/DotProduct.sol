@@ -26,7 +26,7 @@ library DotProduct {
     uint256 private constant FIXED_POINT = 1;
 
     /// @param acc The word to begin with.
-    /// @param a,b Where the operands lie in memory: packed words, with 32 zero bytes behind the last one.
+    /// @param a,b Where the operands lie in memory: packed words. Behind the last one of a, 32 bytes are zero.
     /// @param count How many there are of each.
     function dot(uint256 acc, uint256 a, uint256 b, uint256 count) internal pure returns (uint256) {
         unchecked {

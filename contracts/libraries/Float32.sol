@@ -7,7 +7,7 @@ pragma solidity 0.8.37;
 /// @dev Inside, a finite number is (S, e): the exact integer S with the weight 2^(e - 150). When S has 24 bits, e is the
 /// exponent field. 256-bit integers hold every sum and product exactly, so that rounding is one step at the end.
 ///
-/// The paths for normal numbers are assembly, because dot products spend their gas there. Rounding away s bits is
+/// The paths for normal numbers are assembly, because every function is made of them. Rounding away s bits is
 /// `(S + half - 1 + lowest kept bit) >> s`; its carry runs from the significand into the exponent field, as it should,
 /// and from the largest finite number into infinity. There, 0x7fffff are the bits of the fraction, 0x800000 is the
 /// implicit bit above them, 0xff the exponent field once it is shifted down.

@@ -106,7 +106,7 @@ library Reading {
         }
     }
 
-    /// @notice So many times the float 1, as `gather` gives words.
+    /// @notice So many times the float 1, packed. What follows them is no concern of `DotProduct`.
     function ones(uint256 count) internal pure returns (uint256 buffer) {
         uint256 end;
         (buffer, end) = _allocate(count);

@@ -1,9 +1,12 @@
 """What moves cost, as a real node's receipts have it. Every contract and account has been used before."""
 
+import numpy as np
 import pytest
 
 from opg.game import ChallengerMind, OperatorMind
-from opg.tensor import Trace
+from opg.tensor import Access, Kind, Op, Program, Trace
+from opg.tensor.functions import Fn
+from opg.tensor.program import NO_VALUE
 from tests.evm import TX_GAS_CAP
 from tests.game_world import GameWorld, Match, chain, digits
 from tests.liars import corrupted
@@ -64,3 +67,25 @@ def test_the_widest_levels(anvil_evm, gas_snapshot):
     gas_snapshot("Disputes.revealNodes of 256 chunks", gas["revealNodes"])
     gas_snapshot("Disputes.pick of 256 chunks", gas["pick"])
     assert max(gas.values()) < TX_GAS_CAP
+
+
+def matrix_product(k: int, op_count: int = 256, rows: int = 128, columns: int = 384) -> Program:
+    """A layer of MiniLM: rows × k by k × columns, both laid out along k, behind an activation and before many small ops."""
+    weights = np.random.default_rng(k).standard_normal(columns * k).astype(np.float32).view(np.uint32)
+    copy = Op(Kind.MAP, Fn.ABS, (rows * k,), (), (Access(0, (1,)),))
+    operands = (Access(2, (k, 0, 1)), Access(1, (0, k, 1)), Access(NO_VALUE, (0, 0, 0)))
+    product = Op(Kind.CONTRACT, Fn.MUL, (rows, columns), (k,), operands)
+    small = [Op(Kind.MAP, Fn.NEG, (1,), (), (Access(j, (1,)),)).encode() for j in range(3, op_count + 1)]
+    return Program((rows * k,), [weights], [copy.encode(), product.encode(), *small], (op_count - 1,))
+
+
+@pytest.mark.parametrize("k", [384, 1536])
+def test_a_matrix_product(anvil_evm, gas_snapshot, k):
+    """256 ops, 768 chunks in the blamed result, and a dot product over all of k."""
+    world = GameWorld(anvil_evm, matrix_product(k))
+    made = corrupted(world.honest, 1, 31_415)
+    match = against(world, made).play(OperatorMind(made), ChallengerMind(world.honest))
+    assert match.won_by_challenger
+    gas_snapshot(f"Disputes.prove of a product of {k}", dict(match.gas)["prove"])
+    gas_snapshot(f"Disputes, all moves over a product of {k}", sum(gas for _, gas in match.gas))
+    assert sum(gas for _, gas in match.gas) <= 5_000_000

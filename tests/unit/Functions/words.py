@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from opg.tensor.functions import Fn, Words
+from tests.conftest import DEEP
 
-CASES = 100_000
+CASES = 1_000_000 if DEEP else 100_000
 BATCH = 4_000
 SIGN = np.uint32(0x80000000)
 
