@@ -130,7 +130,7 @@ class Builder:
     # ---- operands
 
     def _constant_ref(self, words: np.ndarray) -> Ref:
-        key = hashlib.sha256(words.tobytes()).digest()
+        key = hashlib.sha256(words).digest()
         if key not in self._constants:
             self._constants[key] = len(self.arrays)
             self.arrays.append(words)

@@ -11,7 +11,21 @@ from opg.tensor.functions import Fn, arity
 from opg.tensor.program import Access, Kind, Op, Program
 from tests.unit.executor.ops import floats
 
-FUNCTIONS = [Fn.EXP, Fn.LOG, Fn.TANH, Fn.ERF, Fn.SIGMOID, Fn.SIN, Fn.POW, Fn.DIV, Fn.SQRT, Fn.ROUND, Fn.FMOD, Fn.MAX, Fn.F2I]
+FUNCTIONS = [
+    Fn.EXP,
+    Fn.LOG,
+    Fn.TANH,
+    Fn.ERF,
+    Fn.SIGMOID,
+    Fn.SIN,
+    Fn.POW,
+    Fn.DIV,
+    Fn.SQRT,
+    Fn.ROUND,
+    Fn.FMOD,
+    Fn.MAX,
+    Fn.F2I,
+]
 
 
 def network() -> tuple[Program, list[np.ndarray]]:

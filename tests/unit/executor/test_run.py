@@ -1,9 +1,14 @@
 """Plans run: on several threads, from several threads, in memory that is used again."""
 
+import platform
 import threading
 
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from opg.tensor import TensorError, execute, interpret
 from opg.tensor.kernels import schedule
@@ -40,7 +45,9 @@ def test_several_callers_at_once(threads):
         other = (inputs[0].view(np.float32) * np.float32(scale)).view(np.uint32)
         own = execute(program, [other])[0]
         for _ in range(10):
-            if not (np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)):
+            if not (
+                np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)
+            ):
                 wrong.append(scale)
 
     callers = [threading.Thread(target=call, args=(s,)) for s in (0.5, 1.5, 2.0)]
@@ -83,6 +90,42 @@ def test_a_number_of_threads_that_is_none(monkeypatch, count):
     program, inputs = network()
     with pytest.raises(TensorError, match="OPG_THREADS"):
         execute(program, inputs)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sets a register of x86")
+def test_a_thread_that_flushes_subnormals_is_refused():
+    program, inputs = network()
+    refused = []
+
+    def call() -> None:
+        flush_subnormals()
+        with pytest.raises(TensorError, match="flushes subnormal") as error:
+            execute(program, inputs)
+        refused.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert refused and execute(program, inputs)
+
+
+@intrinsic
+def _set_control(context, word):
+    def generate(context, build, signature, args):
+        kind = ir.IntType(32)
+        place = cgutils.alloca_once_value(build, build.trunc(args[0], kind))
+        pointer = build.bitcast(place, ir.IntType(8).as_pointer())
+        function = ir.FunctionType(ir.VoidType(), [pointer.type])
+        build.call(cgutils.get_or_insert_function(build.module, function, "llvm.x86.sse.ldmxcsr"), [pointer])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@njit
+def flush_subnormals():
+    """For this thread; until it ends."""
+    _set_control(0x1F80 | 0x8040)
 
 
 def test_random_programs_have_the_interpreters_words():
