@@ -9,8 +9,8 @@ NOBODY = "0x" + "00" * 20
 
 
 @pytest.mark.parametrize(("fee_bps", "close_seconds"), [(0, HOUR), (1_000, 30 * DAY)])
-def test_parameters_at_their_bounds(evm, opg, models, staking, frank, fee_bps, close_seconds):
-    channels = evm.deploy("Channels", opg, models, staking, frank, fee_bps, close_seconds)
+def test_parameters_at_their_bounds(evm, opg, models, staking, guardian, frank, fee_bps, close_seconds):
+    channels = evm.deploy("Channels", opg, models, staking, guardian, frank, fee_bps, close_seconds)
     assert (channels.protocolFeeBps(), channels.closeSeconds()) == (fee_bps, close_seconds)
     assert (channels.treasury(), channels.staking()) == (frank.address, staking.address)
 
@@ -25,14 +25,14 @@ def test_parameters_at_their_bounds(evm, opg, models, staking, frank, fee_bps, c
         (0, 2**256 - 1, ("closeSeconds", 2**256 - 1, HOUR, 30 * DAY)),
     ],
 )
-def test_parameters_beyond_their_bounds(evm, opg, models, staking, frank, fee_bps, close_seconds, problem):
+def test_parameters_beyond_their_bounds(evm, opg, models, staking, guardian, frank, fee_bps, close_seconds, problem):
     with reverts("OutOfBounds", *problem):
-        evm.deploy("Channels", opg, models, staking, frank, fee_bps, close_seconds)
+        evm.deploy("Channels", opg, models, staking, guardian, frank, fee_bps, close_seconds)
 
 
-def test_shares_cannot_burn_in_nobodys_account(evm, opg, models, staking):
+def test_shares_cannot_burn_in_nobodys_account(evm, opg, models, staking, guardian):
     with reverts("ZeroAddress", "treasury"):
-        evm.deploy("Channels", opg, models, staking, NOBODY, 0, HOUR)
+        evm.deploy("Channels", opg, models, staking, guardian, NOBODY, 0, HOUR)
 
 
 def test_nothing_can_be_set_afterwards():

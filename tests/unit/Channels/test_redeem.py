@@ -119,7 +119,9 @@ def test_lowering_the_allowance_in_front_changes_nothing(opg, channels, redeem, 
     assert redeem(voucher(200)).value == 200
 
 
-def test_a_payee_that_cannot_receive_blocks_nobody(models, staking, channels, redeem, voucher, opg, charlie, bob):
+def test_a_payee_that_cannot_receive_blocks_nobody(
+    models, staking, guardian, channels, redeem, voucher, opg, charlie, bob
+):
     """Attack 15: a payee that rejects. Here one that can do nothing at all, the token itself."""
     models.transferFrom(charlie, opg, 1, sender=charlie)
     redeem(voucher(200))
@@ -144,9 +146,9 @@ def test_a_sold_model_pays_its_new_owner(models, channels, redeem, voucher, char
     assert (channels.creditOf(charlie), channels.creditOf(erin)) == (0, 50)
 
 
-def test_one_account_may_play_every_part(evm, opg, models, staking, charlie, alice):
+def test_one_account_may_play_every_part(evm, opg, models, staking, guardian, charlie, alice):
     """Attack 17: royalty cycles. Payer, operator, owner and treasury in one: nothing is made or lost."""
-    channels = evm.deploy("Channels", opg, models, staking, charlie, 1_000, 3600)
+    channels = evm.deploy("Channels", opg, models, staking, guardian, charlie, 1_000, 3600)
     opg.transfer(charlie, 77, sender=alice)
     opg.approve(channels, 77, sender=charlie)
     channels.deposit(charlie, 77, sender=charlie)
