@@ -11,8 +11,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from opg.tensor import TensorError, execute, interpret
+from opg.tensor.executor import run_op
+from opg.tensor.functions import Fn
 from opg.tensor.kernels import schedule
 from opg.tensor.plan import Plan
+from opg.tensor.program import NO_VALUE, Access, Kind, Op
 from tests.conftest import DEEP
 from tests.plain_executor import results
 from tests.strategies_tensor import random_op
@@ -77,6 +80,18 @@ def test_live_buffers_never_overlap():
             for b in live[:i]:
                 apart = a.last < b.first or b.last < a.first
                 assert apart or a.offset + a.words <= b.offset or b.offset + b.words <= a.offset
+
+
+def test_single_operations_of_any_values():
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        program, inputs = random_op(rng)
+        values = [*inputs, *program.constants]
+        for index, want in enumerate(results(program, inputs)):
+            assert np.array_equal(run_op(program.op(index), values), want)
+            values.append(want)
+    nothing = Op(Kind.MAP, Fn.EXP, (3,), (), (Access(NO_VALUE, (0,), 0, 0),))
+    assert run_op(nothing, []).tolist() == [0x3F800000] * 3
 
 
 def test_memory_is_used_again():
