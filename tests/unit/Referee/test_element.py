@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from opg.tensor import compile_onnx, element, op_proof, openings, trace
-from opg.tensor.commitment import bundle_of, tensor_root_of
+from opg.tensor.commitment import bundle_of, node, tensor_root_of
 from opg.tensor.functions import Fn
-from opg.tensor.program import NO_VALUE, Access, Kind, Op, Program, decode, well_formed
+from opg.tensor.program import NO_VALUE, Access, Kind, Op, Program, decode, program_root, well_formed
 from tests.evm import Evm, reverts
 from tests.strategies_tensor import random_op
 
@@ -102,6 +102,26 @@ def test_an_inner_node_cannot_stand_for_an_op(referee):
             referee.wordCount(program.root, index, (program.header, preimage, path))
         with reverts("WrongOp", index):
             referee.element(claim(run, index, 0), (program.header, preimage, path), [])
+
+
+def test_a_tree_deeper_than_its_count_is_refused(referee):
+    """Whoever commits chooses the roots: one constant under a root of two, two results under a root of four."""
+    reads_constant = Op(Kind.MAP, Fn.NEG, (4,), (), (Access(1, (1,)),)).encode()
+    reads_result = Op(Kind.MAP, Fn.NEG, (4,), (), (Access(2, (1,)),)).encode()
+    words = np.ones(4, dtype=np.uint32)
+    program = Program((4,), [words], [reads_constant, reads_result], (0,))
+    run = trace(program, [words])
+
+    (count, root, path, runs), leaf = openings(run, 0, 0)[0], program.constants_root
+    header = (*program.header[:3], node(leaf, leaf), *program.header[4:])
+    proof = (header, *op_proof(program, 0)[1:])
+    with reverts("WrongOperand", 0):
+        ask(referee, run, 0, 0, proof, [(count, root, [*path, leaf], runs)], root=program_root(header))
+
+    count, root, path, runs = openings(run, 1, 0)[0]
+    taller = node(run.tree.root, bytes(32))
+    with reverts("WrongOperand", 0):
+        ask(referee, run, 1, 0, operands=[(count, root, [*path, bytes(32)], runs)], trace=taller)
 
 
 def test_a_bundle_of_more_inputs_is_refused(referee):
