@@ -46,6 +46,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._waiting: list[_Entry] = []
+        self._queue_lock = threading.Lock()
         self._db = connect(str(path))
         check_format(self._db, path)
         self._db.executescript(SCHEMA)
@@ -100,7 +101,8 @@ class Store:
         `PaymentRequired` when the vouchers held do not cover it, `StoreFull` when the disk takes no more.
         """
         entry = _Entry(signed, voucher, price)
-        self._waiting.append(entry)  # a list's append is atomic
+        with self._queue_lock:
+            self._waiting.append(entry)
         with self._lock:
             if not entry.done:
                 self._flush()
@@ -111,7 +113,8 @@ class Store:
         return kept
 
     def _flush(self) -> None:
-        entries, self._waiting = self._waiting, []
+        with self._queue_lock:  # nobody may append to a list that is being written
+            entries, self._waiting = self._waiting, []
         try:
             with self._writing() as db:
                 for entry in entries:
