@@ -279,10 +279,15 @@ class Store:
         rows = self._rows("select total, redeemed from vouchers where total <> redeemed")
         return sum(max(0, int(total) - int(redeemed)) for total, redeemed in rows)
 
-    def voucher_redeemed(self, channel: bytes, total: int) -> None:
-        """Notes how much of a channel's vouchers the chain has paid."""
+    def voucher_redeemed(self, channel: bytes, total: int, block: int | None) -> None:
+        """Notes how much of a channel's vouchers the chain has paid, as of a block; None: for good."""
         with self._writing() as db:
-            db.execute("update vouchers set redeemed = ? where channel = ?", (str(total), channel))
+            db.execute("update vouchers set redeemed = ?, block = ? where channel = ?", (str(total), block, channel))
+
+    def redeemed_until(self, block: int) -> list[SignedVoucher]:
+        """Vouchers whose redemption was noted at or before a block, and not for good."""
+        rows = self._rows("select voucher from vouchers where block is not null and block <= ?", block)
+        return [SignedVoucher.from_json(json.loads(voucher)) for (voucher,) in rows]
 
     # ------------------------------------------------------------------ on-chain requests
 
