@@ -19,7 +19,7 @@ from opg.node.admission import channel_views
 from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, WorkerFailed
-from opg.node.income import ending, redeem_vouchers, worthwhile
+from opg.node.income import check_redeemed, ending, redeem_vouchers, worthwhile
 
 if TYPE_CHECKING:
     from opg.node.node import Node
@@ -77,6 +77,7 @@ class Duties:
             self._guarded("collecting the fee", self._finalise, request_id, request)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
         self._guarded("committing a batch", self._commit_when_due)
+        self._guarded("checking vouchers", check_redeemed, self.store, self.sender, self.node.view.head)
         self._guarded("redeeming vouchers", self._redeem_when_due)
 
     def alarm(self, reason: str, particulars: str) -> None:

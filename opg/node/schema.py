@@ -38,9 +38,11 @@ create table if not exists vouchers (
     total text not null,           -- wei, decimal: larger than SQLite's integers
     spent text not null,           -- wei that answers were given for
     redeemed text not null default '0',
+    block integer,                 -- at which that was read, while a re-organisation may reach it
     voucher text not null
 ) strict;
 create index if not exists vouchers_payer on vouchers (payer);
+create index if not exists vouchers_block on vouchers (block) where block is not null;
 create table if not exists requests (
     id blob primary key,           -- on-chain requests to this operator
     request text not null,

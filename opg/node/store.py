@@ -46,6 +46,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._waiting: list[_Entry] = []
+        self._queue_lock = threading.Lock()
         self._db = connect(str(path))
         check_format(self._db, path)
         self._db.executescript(SCHEMA)
@@ -100,7 +101,8 @@ class Store:
         `PaymentRequired` when the vouchers held do not cover it, `StoreFull` when the disk takes no more.
         """
         entry = _Entry(signed, voucher, price)
-        self._waiting.append(entry)  # a list's append is atomic
+        with self._queue_lock:
+            self._waiting.append(entry)
         with self._lock:
             if not entry.done:
                 self._flush()
@@ -111,7 +113,8 @@ class Store:
         return kept
 
     def _flush(self) -> None:
-        entries, self._waiting = self._waiting, []
+        with self._queue_lock:  # nobody may append to a list that is being written
+            entries, self._waiting = self._waiting, []
         try:
             with self._writing() as db:
                 for entry in entries:
@@ -276,10 +279,15 @@ class Store:
         rows = self._rows("select total, redeemed from vouchers where total <> redeemed")
         return sum(max(0, int(total) - int(redeemed)) for total, redeemed in rows)
 
-    def voucher_redeemed(self, channel: bytes, total: int) -> None:
-        """Notes how much of a channel's vouchers the chain has paid."""
+    def voucher_redeemed(self, channel: bytes, total: int, block: int | None) -> None:
+        """Notes how much of a channel's vouchers the chain has paid, as of a block; None: for good."""
         with self._writing() as db:
-            db.execute("update vouchers set redeemed = ? where channel = ?", (str(total), channel))
+            db.execute("update vouchers set redeemed = ?, block = ? where channel = ?", (str(total), block, channel))
+
+    def redeemed_until(self, block: int) -> list[SignedVoucher]:
+        """Vouchers whose redemption was noted at or before a block, and not for good."""
+        rows = self._rows("select voucher from vouchers where block is not null and block <= ?", block)
+        return [SignedVoucher.from_json(json.loads(voucher)) for (voucher,) in rows]
 
     # ------------------------------------------------------------------ on-chain requests
 

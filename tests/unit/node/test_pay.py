@@ -16,6 +16,7 @@ from opg.chain.typed import sign_digest
 from opg.client import Client
 from opg.errors import OperatorRefused, PaymentRequired
 from opg.node import redeem_vouchers
+from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import WorkerFailed
 from opg.node.income import GAS_EACH
 from opg.node.workers import Inline
@@ -190,6 +191,22 @@ def test_vouchers_are_redeemed_when_they_are_worth_the_gas(stage, host, user, ve
         made.node.infer(request_for(stage, made, user, version, picture(), PRICE))
         made.node.tick()
         assert stage.chain.read("Channels", "redeemed", user.address, made.address, version.model_id) == redeemed
+
+
+def test_redemption_that_a_reorganisation_took_away_is_made_again(stage, paid, user, version, picture):
+    paid.node.infer(request_for(stage, paid, user, version, picture(), PRICE))
+    mark = stage.local.rpc("evm_snapshot")
+    assert redeem_vouchers(paid.node.store, paid.node.sender) == PRICE
+    assert paid.node.store.unredeemed() == 0
+    stage.local.rpc("evm_revert", mark)
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 2))
+    paid.node.tick()
+    assert paid.node.store.unredeemed() == PRICE
+    assert redeem_vouchers(paid.node.store, paid.node.sender) == PRICE
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 2))
+    paid.node.tick()
+    assert paid.node.store.unredeemed() == 0
+    assert paid.node.store.redeemed_until(10**9) == []
 
 
 def channel_of(user, paid, version):
