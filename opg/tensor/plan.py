@@ -18,7 +18,8 @@ from opg.tensor.kernels import library
 from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
-TILE = 16_384  # words of work that make a tile worth its ticket
+TILE = 16_384  # words of work in a tile
+TICKET = 4 * TILE  # words of work, some ten microseconds, that are worth waking and waiting for another thread
 GATHERED = 1 << 18  # words of a MOVE with short rows that is made by a table of addresses
 GATHER_TILE = 2048  # words
 FUSED = ("map", "reduce rows")  # kernels whose steps may be fused
@@ -508,7 +509,7 @@ class Plan:
             operands += [limit, base, coefs[cut] if cut < r else 0, *coefs[:cut]]
         step.parameters = [*head, *operands, *outer]
         step.tiles = -(-rows // tiles.rows) * across
-        step.grain = max(1, TILE // max(1, tiles.rows * tiles.words * work.cost))
+        step.grain = max(1, TICKET // max(1, tiles.rows * tiles.words * work.cost))
 
     def _emit(self, m: Matched, kernel: str, code: int, parameters: list[Long], tiles: int, grain: int, reads: list[Buffer] | None = None) -> None:  # fmt: skip
         found = [r.buffer for r in m.reads if r.buffer is not None] if reads is None else reads
@@ -589,7 +590,7 @@ class Plan:
         writes = [s.writes[0] for s in group if id(s.writes[0]) not in gone]
         reads = [b for key, b in reads.items() if b not in writes]
         work = unit * sum(s.work.cost * s.work.m.words for s in group) // whole
-        grain = max(1, TILE // max(1, work))
+        grain = max(1, TICKET // max(1, work))
         done.append(Step(group[-1].op, "fused", 0, [], -(-whole // unit), grain, reads, writes, parts=group))
 
     def _move(self, m: Matched) -> None:
@@ -610,7 +611,7 @@ class Plan:
         places = np.concatenate([places, np.repeat(places[-1:], -len(places) % 16)])
         tiles = -(-m.words // GATHER_TILE)
         parameters = [Place(m.out), Place(a.buffer, 4 * a.base), self.table(places), m.words, GATHER_TILE]
-        self._emit(m, "gather", 0, parameters, tiles, max(1, TILE // (4 * GATHER_TILE)))
+        self._emit(m, "gather", 0, parameters, tiles, max(1, TICKET // (4 * GATHER_TILE)))
 
     def _turn(self, m: Matched, q: int) -> None:
         a, rest = m.reads[0], [x for x in range(len(m.dims) - 1) if x != q]
@@ -621,7 +622,7 @@ class Plan:
         blocks = -(-m.dims[q] // 16)
         parameters = [Place(m.out), m.dims[-1], m.dims[q], a.coefs[-1], strides[q], 0, blocks, planes]
         tiles = blocks * len(outs)
-        grain = max(1, TILE // (16 * m.dims[-1]))
+        grain = max(1, TICKET // (16 * m.dims[-1]))
         self._emit(m, "turn", 0, [*parameters, Place(a.buffer, 4 * a.base)], tiles, grain)
 
     def _reduce(self, m: Matched) -> None:
@@ -818,7 +819,7 @@ class Plan:
             b.coefs[columns[0]], length, *panels,
         ]  # fmt: skip
         total = tiles * len(widths) * len(batch_table)
-        grain = max(1, 16 * TILE // (tile * min(length, 64) * m.steps))
+        grain = max(1, 16 * TICKET // (tile * min(length, 64) * m.steps))
         reads = [x.buffer for x in (a, b, c) if x.buffer is not None]
         self._emit(m, "multiply", m.fn + 256 * library.wide(), parameters, total, grain, reads)
 

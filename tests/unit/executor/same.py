@@ -30,7 +30,7 @@ FUNCTIONS = [
 
 def network() -> tuple[Program, list[np.ndarray]]:
     """Layers large enough for several threads: products, functions, sums, a transpose."""
-    rows, width = 200, 96
+    rows, width = 700, 96
     ops, value = [], 0
     weights = [(floats(i, width * width, 0).view(np.float32) / 20).view(np.uint32) for i in range(3)]
     first = 1 + len(weights)
