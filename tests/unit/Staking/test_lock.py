@@ -40,6 +40,7 @@ def test_a_module_unlocks_only_what_it_locked(staking, bob, dave, erin):
     """Attack 9."""
     staking.lock(bob, 4 * OPG, sender=dave)
     staking.lock(bob, 1 * OPG, sender=erin)
+    assert staking.stakeOf(bob) == (10 * OPG, 0, 5 * OPG)
     with reverts("NotLocked", bob, erin, OPG, OPG + 1):
         staking.unlock(bob, OPG + 1, sender=erin)
     assert staking.unlock(bob, OPG, sender=erin).event("Unlocked").amount == OPG
