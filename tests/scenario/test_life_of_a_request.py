@@ -130,6 +130,7 @@ def test_lie_of_one_bit_is_judged(world):
     assert proven["right"] == int(w.trace.results[LIE_OP][LIE_ELEMENT])
     assert bin(proven["claimed"] ^ proven["right"]).count("1") == 1
     assert w.staking.creditOf(w.challenger) == LOCAL.penalty // 2
+    w.staking.burnSlashed({"from": w.user})
     assert w.opg.totalSupply() == 10**9 * OPG - LOCAL.penalty // 2
     w.inference.refund(terms, {"from": w.user})
     assert w.inference.creditOf(w.user) == FEE

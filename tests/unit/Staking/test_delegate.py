@@ -115,6 +115,10 @@ def test_more_leaves_what_earns_earning(evm, staking, alice, bob):
     evm.sleep(THAWING_SECONDS)
     staking.delegate(bob, 2 * OPG, 0, sender=alice)
     assert staking.delegationOf(bob, alice)[:2] == (3 * OPG, OPG)
+    evm.sleep(THAWING_SECONDS)
+    staking.settle(bob, alice, sender=alice)
+    assert staking.delegationOf(bob, alice)[:2] == (3 * OPG, 3 * OPG)
+    assert staking.delegatedTo(bob).earning == 3 * OPG
 
 
 @pytest.fixture

@@ -40,9 +40,14 @@ def test_a_module_unlocks_only_what_it_locked(staking, bob, dave, erin):
     """Attack 9."""
     staking.lock(bob, 4 * OPG, sender=dave)
     staking.lock(bob, 1 * OPG, sender=erin)
+    assert staking.stakeOf(bob) == (10 * OPG, 0, 5 * OPG)
     with reverts("NotLocked", bob, erin, OPG, OPG + 1):
         staking.unlock(bob, OPG + 1, sender=erin)
     assert staking.unlock(bob, OPG, sender=erin).event("Unlocked").amount == OPG
+    assert staking.lockedBy(bob, erin) == 0
+    with reverts("NotLocked", bob, erin, 0, 1):
+        staking.unlock(bob, 1, sender=erin)
+    assert staking.freeStake(bob) == 6 * OPG
     assert staking.lockedBy(bob, dave) == 4 * OPG
 
 
