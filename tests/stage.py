@@ -126,6 +126,13 @@ def host(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., Host]]:
         each.node.store.close()
 
 
+def create(sender: Sender, name: str, *arguments: Any) -> str:
+    """Deploys one contract; its address."""
+    made = artifact(name)
+    factory = sender.chain.w3.eth.contract(abi=made.abi, bytecode="0x" + made.bytecode)
+    return str(sender.transact(factory.constructor(*arguments), f"create {name}").receipt["contractAddress"])
+
+
 @pytest.fixture
 def user(stage: Stage) -> Sender:
     """Somebody with 100 OPG."""

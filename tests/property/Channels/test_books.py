@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.conftest import DEEP
 from tests.evm import Evm, Reverted, account
 from tests.lineage import Lineage
-from tests.market import deploy_staking
+from tests.market import deploy_guardian, deploy_staking
 from tests.typed import sign
 from tests.unit.Channels.conftest import VOUCHER
 
@@ -53,6 +53,8 @@ class Ghost:
     """Who has what. Amounts in wei, times in seconds."""
 
     def __init__(self):
+        self.bps = self.next_bps = PROTOCOL_BPS
+        self.next_bps_at = 0
         self.balance = defaultdict(int)
         self.deposit = defaultdict(int)
         self.closable_at = {}
@@ -80,6 +82,13 @@ class Ghost:
         refuse_if(self.key_until[payer, key] < now, "NotAKey")
         self.key_until[payer, key] = min(self.key_until[payer, key], now + CLOSE_SECONDS)
 
+    def protocol_bps(self, now):
+        """A vote changes it once everything that was signed before could be redeemed."""
+        return self.next_bps if now >= self.next_bps_at else self.bps
+
+    def vote(self, bps, now):
+        self.bps, self.next_bps, self.next_bps_at = self.protocol_bps(now), bps, now + CLOSE_SECONDS
+
     def redeem(self, voucher, signer, now):
         """Pays one voucher whose signature is good; returns what was paid."""
         payer, operator, model, total, deadline = voucher
@@ -88,7 +97,7 @@ class Ghost:
         paid = min(max(0, total - self.redeemed[payer, operator, model]), self.deposit[payer, operator])
         self.redeemed[payer, operator, model] += paid
         self.deposit[payer, operator] -= paid
-        protocol, shares = paid * PROTOCOL_BPS // 10_000, self.lineage.split(model, paid)
+        protocol, shares = paid * self.protocol_bps(now) // 10_000, self.lineage.split(model, paid)
         self.credit[TREASURY] += protocol
         for each, share in shares.items():
             self.credit[self.owner[each]] += share
@@ -150,9 +159,10 @@ class Books(RuleBasedStateMachine):
         bank = account(30)
         self.opg = self.evm.deploy("OPG", bank)
         self.models = self.evm.deploy("Models")
-        self.staking = deploy_staking(self.evm, self.opg)
+        guardian = deploy_guardian(self.evm)
+        self.staking = deploy_staking(self.evm, self.opg, guardian)
         self.channels = self.evm.deploy(
-            "Channels", self.opg, self.models, self.staking, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
+            "Channels", self.opg, self.models, self.staking, guardian, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
         )
         for payer in PAYERS:
             self.opg.transfer(payer, WEALTH, sender=bank)
@@ -188,6 +198,12 @@ class Books(RuleBasedStateMachine):
         voucher = (payer, operator, model, total, self.evm.now + life)
         signature = sign(signer, self.channels, "OPG Channels", VOUCHER, voucher)
         return (voucher, signer, signature), (voucher, signer)
+
+    @rule(bps=st.sampled_from([0, PROTOCOL_BPS, 1_000]))
+    def vote(self, bps):
+        """Another share for the treasury, later."""
+        self.channels.setProtocolFeeBps(bps, sender=account(0))
+        self.ghost.vote(bps, self.evm.now)
 
     @rule(payer=payers, operator=operators, amount=amounts)
     def deposit(self, payer, operator, amount):

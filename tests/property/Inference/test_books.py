@@ -128,6 +128,7 @@ class InferenceBooks(RuleBasedStateMachine):
         self.armed = True  # whether Inference may slash
         self.evidence: dict[int, tuple] = {}  # by batch
         self.salt = 0
+        self.collateral, self.protocol_bps = COLLATERAL, PROTOCOL_FEE_BPS  # of requests to come
 
     # -- helpers --------------------------------------------------------------
 
@@ -164,9 +165,16 @@ class InferenceBooks(RuleBasedStateMachine):
 
     def end(self, each: Asked) -> None:
         each.state = "ended"
-        self.stake_books.locked[self.inference] -= COLLATERAL
+        self.stake_books.locked[self.inference] -= each.terms.collateral
 
     # -- requests -------------------------------------------------------------
+
+    @rule(collateral=st.sampled_from([1, COLLATERAL // 2, COLLATERAL]), bps=st.sampled_from([0, 200, 1_000]))
+    def vote(self, collateral, bps):
+        """Other terms, of requests to come only."""
+        self.inference.setCollateral(collateral, sender=self.market.admin)
+        self.inference.setProtocolFeeBps(bps, sender=self.market.admin)
+        self.collateral, self.protocol_bps = collateral, bps
 
     @rule(version=versions, price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
     def offer(self, version, price):
@@ -198,7 +206,7 @@ class InferenceBooks(RuleBasedStateMachine):
             problem = "FeeTooLow"
         elif not self.live:
             problem = "OperatorNotLive"
-        elif self.free < COLLATERAL:
+        elif self.free < self.collateral:
             problem = "NotEnoughStake"
         else:
             event = self.market.ask_receipt(**ask).event("Requested")
@@ -206,7 +214,9 @@ class InferenceBooks(RuleBasedStateMachine):
             self.asked[event.requestId] = Asked(event.request, user)
             purse = self.credit if self.credit[user] >= fee else self.purse
             purse[user] -= fee
-            self.stake_books.locked[self.inference] += COLLATERAL
+            self.stake_books.locked[self.inference] += self.collateral
+            terms = event.request
+            assert (terms.collateral, terms.protocolFeeBps) == (self.collateral, self.protocol_bps)
             return
         with reverts(problem):
             self.market.ask(**ask)
@@ -217,7 +227,7 @@ class InferenceBooks(RuleBasedStateMachine):
         """In time, by the operator's key alone."""
         self.answer(*self.some(data, "open"), words)
 
-    @precondition(lambda self: self.live and self.free >= COLLATERAL)
+    @precondition(lambda self: self.live and self.free >= self.collateral)
     @rule(
         user=users, version=versions, extra=st.integers(0, 5 * PRICE), seconds=patience, callback=callbacks,
         words=outputs,
@@ -258,7 +268,7 @@ class InferenceBooks(RuleBasedStateMachine):
         event = self.inference.finalise(each.terms, each.outputs, sender=caller).event("Finalised")
         assert event.callbackSucceeded == (each.terms.callback == self.receivers[1])
         fee = each.terms.fee
-        protocol, shares = fee * PROTOCOL_FEE_BPS // 10_000, self.lineage.split(each.terms.version, fee)
+        protocol, shares = fee * each.terms.protocolFeeBps // 10_000, self.lineage.split(each.terms.version, fee)
         self.credit[ERIN] += protocol
         for model, share in shares.items():
             self.credit[self.owner[model]] += share
@@ -277,7 +287,7 @@ class InferenceBooks(RuleBasedStateMachine):
         taken = self.inference.expire(each.terms, sender=caller).event("Expired").slashed
         self.credit[each.user] += each.terms.fee
         self.end(each)
-        assert taken == (self.slashed(COLLATERAL, each.user) if self.armed else 0)
+        assert taken == (self.slashed(each.terms.collateral, each.user) if self.armed else 0)
 
     @precondition(lambda self: self.any_in("answered"))
     @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
@@ -552,8 +562,8 @@ class InferenceBooks(RuleBasedStateMachine):
     @invariant()
     def the_stake_is_what_the_books_say(self):
         """One collateral for each request that has not ended."""
-        pending = sum(each.state != "ended" for each in self.asked.values())
-        books, locked = self.stake_books, pending * COLLATERAL
+        pending = (each.terms.collateral for each in self.asked.values() if each.state != "ended")
+        books, locked = self.stake_books, sum(pending)
         assert books.locked[self.inference] == locked
         assert self.staking.stakeOf(BOB) == (books.active, books.own.worth(books.thawing), locked)
         assert self.staking.lockedBy(BOB, self.inference) == locked
