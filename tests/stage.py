@@ -15,7 +15,7 @@ import uvicorn
 from eth_account.signers.local import LocalAccount
 
 from opg import actions
-from opg.chain import Chain, Sender
+from opg.chain import Chain, Sender, artifact
 from opg.chain.deploying import OPG
 from opg.chain.local import LocalChain, free_port
 from opg.node import Node, Policy, Store, create_app
