@@ -10,15 +10,18 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {Payouts} from "./Payouts.sol";
+import {Governed} from "./Governed.sol";
+import {Incomes} from "./Incomes.sol";
+import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {IChannels, Redemption, Voucher} from "./interfaces/IChannels.sol";
 import {IModels} from "./interfaces/IModels.sol";
 import {IOPG} from "./interfaces/IOPG.sol";
+import {IStaking} from "./interfaces/IStaking.sol";
 
 /// @title Payment for off-chain answers
-/// @dev The books: the sum of all deposits and all credits never exceeds the balance, and equals it when nobody donates. A redemption moves an amount from
-/// one deposit to credits; only `deposit`, `finishClose` and `withdrawCredit` move tokens.
-contract Channels is IChannels, Payouts, EIP712 {
+/// @dev The books: the sum of all deposits, credits and incomes never exceeds the balance, and equals it when nobody donates. A redemption moves an amount from
+/// one deposit to credits and an income; only `deposit`, `finishClose`, `withdrawCredit` and `payIncome` move tokens.
+contract Channels is IChannels, Incomes, EIP712, Governed {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
 
@@ -29,6 +32,12 @@ contract Channels is IChannels, Payouts, EIP712 {
     bytes32 private constant VOUCHER_TYPEHASH =
         keccak256("Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)");
 
+    struct ProtocolFee {
+        uint16 bps;
+        uint16 nextBps;
+        uint40 since;
+    }
+
     struct Channel {
         uint128 deposited;
         uint64 closableAt;
@@ -38,10 +47,9 @@ contract Channels is IChannels, Payouts, EIP712 {
     /// @inheritdoc IChannels
     address public immutable treasury;
     /// @inheritdoc IChannels
-    uint16 public immutable protocolFeeBps;
-    /// @inheritdoc IChannels
     uint256 public immutable closeSeconds;
 
+    ProtocolFee private _protocolFee;
     mapping(address payer => mapping(address operator => Channel)) private _channels;
 
     /// @inheritdoc IChannels
@@ -51,27 +59,49 @@ contract Channels is IChannels, Payouts, EIP712 {
     /// @inheritdoc IChannels
     mapping(address payer => mapping(address key => uint256 until)) public keyUntil;
 
-    constructor(IOPG opg, IModels models, address treasury_, uint16 protocolFeeBps_, uint256 closeSeconds_)
-        Payouts(opg)
-        EIP712("OPG Channels", "1")
-    {
+    constructor(
+        IOPG opg,
+        IModels models,
+        IStaking staking_,
+        IGuardian guardian_,
+        address treasury_,
+        uint16 protocolFeeBps_,
+        uint256 closeSeconds_
+    ) Incomes(opg, staking_) EIP712("OPG Channels", "1") Governed(guardian_) {
         if (treasury_ == address(0)) revert ZeroAddress("treasury");
-        if (protocolFeeBps_ > MAX_PROTOCOL_FEE_BPS) {
-            revert OutOfBounds("protocolFeeBps", protocolFeeBps_, 0, MAX_PROTOCOL_FEE_BPS);
-        }
         if (closeSeconds_ < MIN_CLOSE_SECONDS || closeSeconds_ > MAX_CLOSE_SECONDS) {
             revert OutOfBounds("closeSeconds", closeSeconds_, MIN_CLOSE_SECONDS, MAX_CLOSE_SECONDS);
         }
         _models = models;
         treasury = treasury_;
-        protocolFeeBps = protocolFeeBps_;
         closeSeconds = closeSeconds_;
+        _setProtocolFee(protocolFeeBps_, protocolFeeBps_, block.timestamp);
+    }
+
+    /* CHOSEN BY VOTE */
+
+    /// @inheritdoc IChannels
+    function setProtocolFeeBps(uint16 bps) external onlyGovernance {
+        _setProtocolFee(protocolFeeBps(), bps, block.timestamp + closeSeconds);
+    }
+
+    /// @inheritdoc IChannels
+    function protocolFeeBps() public view returns (uint16) {
+        ProtocolFee memory fee = _protocolFee;
+        return block.timestamp < fee.since ? fee.bps : fee.nextBps;
+    }
+
+    /// @dev Vouchers that are signed already can all be redeemed before a change.
+    function _setProtocolFee(uint16 bps, uint16 nextBps, uint256 since) private {
+        if (nextBps > MAX_PROTOCOL_FEE_BPS) revert OutOfBounds("protocolFeeBps", nextBps, 0, MAX_PROTOCOL_FEE_BPS);
+        _protocolFee = ProtocolFee(bps, nextBps, since.toUint40());
+        emit ProtocolFeeSet(nextBps, since);
     }
 
     /* DEPOSITING */
 
     /// @inheritdoc IChannels
-    function deposit(address operator, uint256 amount) public {
+    function deposit(address operator, uint256 amount) public whileOpen(Business.CHANNELS) {
         if (operator == address(0)) revert ZeroAddress("operator");
         if (amount == 0) revert ZeroAmount();
         Channel storage opened = _channels[msg.sender][operator];
@@ -151,7 +181,7 @@ contract Channels is IChannels, Payouts, EIP712 {
         emit Redeemed(voucher.payer, voucher.operator, voucher.modelId, paid, redeemedTotal);
 
         (address[] memory accounts, uint256[] memory amounts) = _models.split(voucher.modelId, paid);
-        _credit(voucher.operator, _splitFee(paid, protocolFeeBps, treasury, accounts, amounts));
+        _earn(voucher.operator, _splitFee(paid, protocolFeeBps(), treasury, accounts, amounts));
     }
 
     /// @dev A private key binds its address for ever, so it is tried first: a payer that gives its account code (EIP-7702) cannot undo what it signed before.

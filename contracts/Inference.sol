@@ -8,7 +8,9 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Payouts} from "./Payouts.sol";
+import {Governed} from "./Governed.sol";
+import {Incomes} from "./Incomes.sol";
+import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {
     Answer,
     AnswerState,
@@ -36,7 +38,7 @@ import {TensorTree} from "./libraries/TensorTree.sol";
 /// The slot is empty again in the end. An id never returns: it binds the second of the request, and no request can end within that second.
 /// Each arrow can be taken by somebody who does not need the other side: finalise, refund and expire by anyone. A recorded answer that is not
 /// refuted becomes final when its window and its games are over, and every game ends.
-contract Inference is IInference, Payouts, AccessControl, EIP712 {
+contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
     using SafeERC20 for IERC20;
 
     /* TYPES */
@@ -79,22 +81,24 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     uint256 private constant MAX_RESPONSE_SECONDS = 30 days;
     uint256 private constant MAX_CALLBACK_GAS = 5_000_000;
     uint256 private constant MAX_PROTOCOL_FEE_BPS = 1_000;
+    uint256 private constant MAX_COLLATERAL = 10_000_000e18;
 
     /* STORAGE */
 
     IModels public immutable models;
-    IStaking public immutable staking;
 
     /// @inheritdoc IInference
     uint256 public immutable windowSeconds;
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
     uint32 public immutable maxResponseSeconds;
-    /// @inheritdoc IInference
-    uint96 public immutable collateral;
     uint32 public immutable maxCallbackGas;
-    uint16 public immutable protocolFeeBps;
     address public immutable treasury;
+
+    /// @inheritdoc IInference
+    uint96 public collateral;
+    /// @inheritdoc IInference
+    uint16 public protocolFeeBps;
 
     uint256 private _lastBatchId;
     /// @inheritdoc IInference
@@ -108,27 +112,40 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
     /* CONSTRUCTOR */
 
     /// @param admin Grants the roles.
-    constructor(IERC20 opg, IModels models_, IStaking staking_, address admin, InferenceParams memory params)
-        Payouts(opg)
-        EIP712("OPG Inference", "1")
-    {
+    constructor(
+        IERC20 opg,
+        IModels models_,
+        IStaking staking_,
+        address admin,
+        IGuardian guardian_,
+        InferenceParams memory params
+    ) Incomes(opg, staking_) EIP712("OPG Inference", "1") Governed(guardian_) {
         _checkBounds("windowSeconds", params.windowSeconds, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
         _checkBounds("maxResponseSeconds", params.maxResponseSeconds, MIN_RESPONSE_SECONDS, MAX_RESPONSE_SECONDS);
         _checkBounds("minResponseSeconds", params.minResponseSeconds, MIN_RESPONSE_SECONDS, params.maxResponseSeconds);
-        _checkBounds("collateral", params.collateral, 1, type(uint96).max);
         _checkBounds("maxCallbackGas", params.maxCallbackGas, 0, MAX_CALLBACK_GAS);
-        _checkBounds("protocolFeeBps", params.protocolFeeBps, 0, MAX_PROTOCOL_FEE_BPS);
         _checkBounds("treasury", uint160(params.treasury), 1, type(uint160).max);
         models = models_;
-        staking = staking_;
         windowSeconds = params.windowSeconds;
         minResponseSeconds = params.minResponseSeconds;
         maxResponseSeconds = params.maxResponseSeconds;
-        collateral = params.collateral;
         maxCallbackGas = params.maxCallbackGas;
-        protocolFeeBps = params.protocolFeeBps;
+        _setCollateral(params.collateral);
+        _setProtocolFeeBps(params.protocolFeeBps);
         treasury = params.treasury;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /* CHOSEN BY VOTE */
+
+    /// @inheritdoc IInference
+    function setCollateral(uint96 amount) external onlyGovernance {
+        _setCollateral(amount);
+    }
+
+    /// @inheritdoc IInference
+    function setProtocolFeeBps(uint16 bps) external onlyGovernance {
+        _setProtocolFeeBps(bps);
     }
 
     /* REQUESTS */
@@ -156,7 +173,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         uint64 deadline,
         address callback,
         uint32 callbackGas
-    ) external returns (bytes32 requestId) {
+    ) external whileOpen(Business.REQUESTS) returns (bytes32 requestId) {
         if (_checkInputs(versionId, inputs, mode)) revert DeprecatedVersion(versionId);
         _checkPrice(operator, versionId, fee);
         _checkDeadline(deadline);
@@ -216,7 +233,7 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
 
         delete requestState[requestId];
         (address[] memory accounts, uint256[] memory amounts) = models.splitOfVersion(req.version, req.fee);
-        _credit(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
+        _earn(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
 
         staking.unlock(req.operator, req.collateral);
         emit Finalised(requestId, answerHash, _callBack(requestId, req, outputs));
@@ -403,6 +420,18 @@ contract Inference is IInference, Payouts, AccessControl, EIP712 {
         if (msg.sender != operator && !staking.actsFor(operator, msg.sender)) {
             revert NotTheOperator(msg.sender, operator);
         }
+    }
+
+    function _setCollateral(uint96 amount) private {
+        _checkBounds("collateral", amount, 1, MAX_COLLATERAL);
+        collateral = amount;
+        emit CollateralSet(amount);
+    }
+
+    function _setProtocolFeeBps(uint16 bps) private {
+        _checkBounds("protocolFeeBps", bps, 0, MAX_PROTOCOL_FEE_BPS);
+        protocolFeeBps = bps;
+        emit ProtocolFeeSet(bps);
     }
 
     function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {

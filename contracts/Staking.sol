@@ -8,7 +8,9 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
+import {Governed} from "./Governed.sol";
 import {Payouts} from "./Payouts.sol";
+import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 import {DelegatedPool, Delegation, Delegations} from "./libraries/Delegations.sol";
 import {KeyLife, Keys} from "./libraries/Keys.sol";
@@ -22,7 +24,7 @@ import {Pool, Pools} from "./libraries/Pools.sol";
 ///     Σ pools + credits + income not yet settled + what will burn
 ///
 /// and what it has beyond that (gifts, less than a wei for each income) belongs to nobody.
-contract Staking is IStaking, Payouts, AccessControl {
+contract Staking is IStaking, Payouts, AccessControl, Governed {
     using Checkpoints for Checkpoints.Trace208;
     using Delegations for DelegatedPool;
     using Keys for mapping(address key => KeyLife);
@@ -63,6 +65,7 @@ contract Staking is IStaking, Payouts, AccessControl {
     /// @notice To how many operators one account can delegate: the bound of the sum that its votes are.
     uint256 public constant MAX_OPERATORS = 16;
 
+    uint256 private constant MAX_MIN_STAKE = 10_000_000e18;
     uint256 private constant MIN_BURN_BPS = 1_000;
     uint256 private constant MAX_BURN_BPS = 9_000;
     uint256 private constant MIN_THAWING_SECONDS = 1 hours;
@@ -71,7 +74,7 @@ contract Staking is IStaking, Payouts, AccessControl {
     /* STORAGE */
 
     /// @inheritdoc IStaking
-    uint256 public immutable minStake;
+    uint256 public minStake;
     /// @inheritdoc IStaking
     uint256 public immutable thawingSeconds;
     /// @inheritdoc IStaking
@@ -92,16 +95,27 @@ contract Staking is IStaking, Payouts, AccessControl {
     /* CONSTRUCTOR */
 
     /// @param admin Grants the roles.
-    constructor(IERC20 opg, address admin, uint256 minStake_, uint256 thawingSeconds_, uint256 burnBps_)
-        Payouts(opg)
-    {
-        _checkBounds("minStake", minStake_, 1, type(uint96).max);
+    constructor(
+        IERC20 opg,
+        address admin,
+        IGuardian guardian_,
+        uint256 minStake_,
+        uint256 thawingSeconds_,
+        uint256 burnBps_
+    ) Payouts(opg) Governed(guardian_) {
         _checkBounds("thawingSeconds", thawingSeconds_, MIN_THAWING_SECONDS, MAX_THAWING_SECONDS);
         _checkBounds("burnBps", burnBps_, MIN_BURN_BPS, MAX_BURN_BPS);
-        minStake = minStake_;
+        _setMinStake(minStake_);
         thawingSeconds = thawingSeconds_;
         burnBps = burnBps_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
+    }
+
+    /* CHOSEN BY VOTE */
+
+    /// @inheritdoc IStaking
+    function setMinStake(uint256 amount) external onlyGovernance {
+        _setMinStake(amount);
     }
 
     /* OPERATORS */
@@ -122,7 +136,7 @@ contract Staking is IStaking, Payouts, AccessControl {
     }
 
     /// @inheritdoc IStaking
-    function stake(uint256 amount) external {
+    function stake(uint256 amount) external whileOpen(Business.STAKING) {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _registered(msg.sender);
 
@@ -197,7 +211,10 @@ contract Staking is IStaking, Payouts, AccessControl {
     /* DELEGATORS */
 
     /// @inheritdoc IStaking
-    function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external {
+    function delegate(address operator, uint256 amount, uint256 maxCommissionBps)
+        external
+        whileOpen(Business.STAKING)
+    {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _registered(operator);
         uint256 commission = o.nextCommissionBps; // never less than the present one
@@ -490,6 +507,12 @@ contract Staking is IStaking, Payouts, AccessControl {
     }
 
     /* INTERNAL: CHECKS */
+
+    function _setMinStake(uint256 amount) private {
+        _checkBounds("minStake", amount, 1, MAX_MIN_STAKE);
+        minStake = amount;
+        emit MinStakeSet(amount);
+    }
 
     function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
         if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);

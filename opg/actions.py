@@ -13,6 +13,7 @@ from opg.versions import OPTIMISTIC
 
 NO_LONGER_OFFERED = 2**96 - 1
 DEBTORS = ("Inference", "Channels", "Staking", "Disputes")
+PAYMASTERS = ("Inference", "Channels")
 
 
 def approve(sender: Sender, contract: str, amount: int) -> None:
@@ -83,8 +84,16 @@ def credits_of(chain: Chain, account: str) -> dict[str, int]:
     return {name: int(chain.read(name, "creditOf", account)) for name in DEBTORS}
 
 
+def incomes_of(chain: Chain, operator: str) -> dict[str, int]:
+    """What has gathered for an operator and its delegators, by contract."""
+    return {name: int(chain.read(name, "incomeOf", operator)) for name in PAYMASTERS}
+
+
 def collect(sender: Sender) -> int:
-    """Fetches all that the contracts owe the sender; gives the sum."""
+    """Fetches all that the contracts owe the sender, and its part of what has gathered for its stake; gives the sum."""
+    for name, income in incomes_of(sender.chain, sender.address).items():
+        if income:
+            sender.send(name, "payIncome", sender.address)
     total = 0
     for name, owed in credits_of(sender.chain, sender.address).items():
         if owed:

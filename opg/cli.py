@@ -121,7 +121,7 @@ def new_key(keystore: Annotated[Path, typer.Argument(help="The file to write; it
 
 @app.command()
 def deploy(
-    network: Annotated[str, typer.Argument(help="A name in networks/, or a YAML file.")],
+    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only rehearse, and show what it costs.")] = False,
     folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
     rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
@@ -172,7 +172,7 @@ def verify_deployment(
 
 @app.command("publish-sources")
 def publish_sources(
-    network: Annotated[str, typer.Argument(help="A name in networks/, or a YAML file.")],
+    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
     folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
 ) -> None:
     """Gives the sources of a deployment to the block explorers that its network names."""
@@ -307,6 +307,7 @@ def operator_status(who: Annotated[str, typer.Argument(help="Address.")], rpc: R
         ("active stake", shown(active)),
         ("locked", shown(locked)),
         ("thawing", shown(thawing)),
+        *((f"income in {name}", shown(owed)) for name, owed in actions.incomes_of(chain, who).items() if owed),
         *((f"credit in {name}", shown(owed)) for name, owed in actions.credits_of(chain, who).items() if owed),
     ]
     _table(who, rows)

@@ -36,6 +36,7 @@ from opg.versions import LoadedVersion, Published, parse_tensors, read_published
 from opg.vouchers import VoucherBook
 
 DISCOVERY_SECONDS = 60
+SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
 FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
 LONGEST_PAUSE_SECONDS = 3_600
 LATENCY_WEIGHT = 0.3  # of the newest answer, in the running mean
@@ -192,10 +193,15 @@ class Market:
         with self._lock:
             turn = self._busy.setdefault(candidate.operator, threading.Lock())
         with turn:
-            if candidate.price:
-                self._fund(candidate, published, terms)
+            funded = bool(candidate.price) and self._fund(candidate, published, terms)
             begun = time.monotonic()
-            reply = self.client.ask(published, candidate.operator, tensors, candidate.price, candidate.endpoint)
+            try:
+                reply = self.client.ask(published, candidate.operator, tensors, candidate.price, candidate.endpoint)
+            except OperatorRefused:
+                if not funded:
+                    raise
+                time.sleep(SEEN_SECONDS)
+                reply = self.client.ask(published, candidate.operator, tensors, candidate.price, candidate.endpoint)
             took = time.monotonic() - begun
         path = self._keep(reply.signed)
         if version is not None and self._random.random() < terms.audit and not self._right(reply, version):
@@ -213,8 +219,8 @@ class Market:
     def _right(self, reply: Reply, version: LoadedVersion) -> bool:
         return self.client.check_locally(reply.signed, version)
 
-    def _fund(self, candidate: Candidate, published: Published, terms: Terms) -> None:
-        """Opens or tops up the channel when the next answer is not covered."""
+    def _fund(self, candidate: Candidate, published: Published, terms: Terms) -> bool:
+        """Opens or tops up the channel when the next answer is not covered, and says whether it did."""
         payer, operator = self.client.account.address, candidate.operator
         deposited, closable_at = self.chain.read("Channels", "channel", payer, operator)
         book = self.client.book
@@ -227,6 +233,8 @@ class Market:
             missing = max(owed - int(deposited), terms.deposit)
             say("channel", operator=operator, deposit=missing)
             actions.open_channel(self.sender, operator, missing)
+            return True
+        return False
 
     def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
         endpoint = self.client.endpoint(operator)

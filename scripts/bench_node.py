@@ -87,7 +87,7 @@ def fill(store: Store, answers: int) -> None:
 
 
 def bench_lookups(store: Store) -> dict[str, float]:
-    """The slowest of many looks into a full log, in milliseconds."""
+    """Looks into a full log, in milliseconds: the slowest kind's median, and the slow ones of each kind."""
     last = store.answer_count()
     choice = random.Random(1)
     picks = [choice.randrange(1, last + 1).to_bytes(32, "big") for _ in range(LOOKS)]
@@ -97,15 +97,16 @@ def bench_lookups(store: Store) -> dict[str, float]:
         "by_unknown": lambda pick: store.answer(pick[::-1][:31] + b"\xff"),
         "count": lambda _: store.answer_count(),
     }
-    found = {}
+    found, medians = {}, []
     for name, look in looks.items():
         times = []
         for pick in picks:
             begin = time.perf_counter()
             look(pick)
             times.append((time.perf_counter() - begin) * 1e3)
+        medians.append(statistics.median(times))
         found[f"{name}_p99_ms"] = statistics.quantiles(times, n=100)[98]
-    return {"answers": last, "lookup_ms": max(found.values()), **found}
+    return {"answers": last, "lookup_ms": max(medians), **found}
 
 
 def bench_batch(store: Store, size: int) -> dict[str, float]:

@@ -35,6 +35,9 @@ from opg.chain import EventReader, Sender, artifact, emitted
 from opg.chain.deploying import LOCAL, OPG
 from opg.chain.local import LocalChain, free_port, stop_process
 from opg.client import Client
+from opg.deploy import plan_of
+from opg.deploy.history import history
+from opg.deploy.plan import GENESIS, PROXY
 from opg.errors import OPGError
 from opg.tensor import Kind, Trace
 from opg.versions import load_version
@@ -193,7 +196,7 @@ class Demo:
         self.fees.append(PRICE_ON_CHAIN)
         table = Table("who", "earned", title="From all fees so far", title_justify="left")
         for name in ("model owner", "treasury", "operator"):
-            table.add_row(name, opg(sum(actions.credits_of(self.chain, self.names[name]).values())) + " OPG")
+            table.add_row(name, opg(self.owed_to(self.names[name])) + " OPG")
         console.print(table)
 
     def lie(self) -> None:
@@ -277,6 +280,7 @@ class Demo:
         self.tell(
             f"{opg(burned)} OPG are burned, so lying to oneself never pays; {opg(bounty)} are the watchtower's bounty."
         )
+        self.user.send("Staking", "burnSlashed")
         self.user.send("Inference", "refund", self.request.abi())
         self.tell("The user's fee is refunded. Whoever is owed something fetches it:")
         for name, person in self.people():
@@ -309,13 +313,20 @@ class Demo:
         by_address = {at: name for name, at in self.chain.deployment.addresses.items()} | {
             self.reader_at: "DigitReader"
         }
+        plan = plan_of(self.stage.network)
+        past = history(self.chain, plan.addresses[GENESIS], len(plan.steps))
+        steps = dict(zip(past.transactions, (step.label for step in plan.steps), strict=True))
         found: dict[str, list[int]] = {}
         for number in range(1, self.chain.head() + 1):
             for each in self.chain.w3.eth.get_block(number, full_transactions=True)["transactions"]:
                 receipt = self.chain.w3.eth.get_transaction_receipt(each["hash"])
                 if each.get("to") is None:
                     name = by_address.get(receipt["contractAddress"], "?")
-                    label = f"deploy {name}"
+                    label = f"create {name}"
+                elif each["to"] == PROXY:
+                    label = f"create {GENESIS}"
+                elif step := steps.get("0x" + bytes(each["hash"]).hex()):
+                    label = step
                 else:
                     name = by_address[each["to"]]
                     contract = self.chain.w3.eth.contract(address=each["to"], abi=artifact(name).abi)
@@ -373,7 +384,7 @@ class Demo:
         found = {}
         for name, at in self.names.items():
             active, thawing, _ = self.chain.read("Staking", "stakeOf", at)
-            found[name] = self.stage.balance(at) + active + thawing + sum(actions.credits_of(self.chain, at).values())
+            found[name] = self.stage.balance(at) + active + thawing + self.owed_to(at)
         found["user"] += sum(
             self.chain.read("Channels", "channel", self.user.address, operator.address)[0]
             for operator in (self.operator, self.liar)
@@ -382,9 +393,18 @@ class Demo:
             found["user"] += self.stage.balance(self.reader_at)
         return found
 
+    def owed_to(self, account: str) -> int:
+        """Credits, and incomes: nobody has delegated, so they are all the operator's."""
+        return sum(actions.credits_of(self.chain, account).values()) + sum(
+            actions.incomes_of(self.chain, account).values()
+        )
+
     def owed_by(self, contract: str) -> int:
         owed = sum(int(self.chain.read(contract, "creditOf", at)) for at in self.names.values())
+        if contract in actions.PAYMASTERS:
+            owed += sum(int(self.chain.read(contract, "incomeOf", at)) for at in self.names.values())
         if contract == "Staking":
+            owed += int(self.chain.read("Staking", "burnable"))
             owed += sum(sum(self.chain.read("Staking", "stakeOf", at)[:2]) for at in self.names.values())
         if contract == "Channels":
             owed += sum(

@@ -41,9 +41,12 @@ ROWS = (
     Row("off-chain answer, in a batch of 1,000", ("Inference.commit",), 100, "Olas 142,157 (batch of 10)", 1_000),
     Row("voucher redeemed, shares of owner and ancestor", ("Channels.redeem with 1 ancestor",), 120_000,
         "The Graph 154,540 (no such shares)"),
-    Row("slash", ("Staking.slash",), 100_000, "The Graph 78,448"),
-    Row("liar who does not answer: open, claim", ("Disputes.open", "Disputes.claimTimeout"), 265_000,
+    Row("slash", ("Staking.slash",), 75_000, "The Graph 78,448"),
+    Row("liar who does not answer: open, claim", ("Disputes.open", "Disputes.claimTimeout"), 250_000,
         "OP Stack ≈612,000"),
+    Row("full dispute, all moves of both sides, MiniLM's size", ("MiniLM dispute, all moves",), 5_000_000,
+        "OP Stack 28.2M, BoLD ≈31M a side"),
+    Row("dearest proof of any operation, one transaction", ("Referee.element: dearest product",), TX_GAS_CAP, "–"),
 )  # fmt: skip
 
 

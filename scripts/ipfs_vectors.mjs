@@ -5,7 +5,6 @@
 //
 // A file of n bytes with seed s is SHAKE-256(s as text), n bytes long.
 import { createHash } from 'node:crypto'
-import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { readFileSync } from 'node:fs'
 

@@ -251,8 +251,9 @@ class Contract:
 
 
 def credits_of(contract: Contract, people: Iterable[Any]) -> int:
-    """What a contract owes these accounts together, each once."""
-    return sum(contract.creditOf(address) for address in {address_of(who) for who in people})
+    """What a contract owes these accounts together, each once; incomes of operators among it."""
+    views = [getattr(contract, name) for name in ("creditOf", "incomeOf") if hasattr(contract, name)]
+    return sum(view(address) for address in {address_of(who) for who in people} for view in views)
 
 
 def address_of(account: Any) -> str:

@@ -24,7 +24,7 @@ from opg.tensor import Access, Kind, Op, Program, Trace, compile_onnx, parse_bin
 from opg.tensor.functions import Fn
 from opg.tensor.program import NO_VALUE
 from tests.evm import ROOT, Contract, Evm, Receipt, Reverted, account, credits_of
-from tests.market import BURN_BPS, HOUR, MIN_STAKE, NO_EVIDENCE, OPG, THAWING_SECONDS, WINDOW_SECONDS
+from tests.market import BURN_BPS, HOUR, NO_EVIDENCE, OPG, WINDOW_SECONDS, deploy_guardian, deploy_staking
 
 BOND = 500 * OPG
 PENALTY = 1_000 * OPG
@@ -76,13 +76,15 @@ class GameWorld:
         self.token = evm.deploy("OPG", self.admin)
         self.models = evm.deploy("Models")
         self.referee = evm.deploy("Referee")
-        self.staking = evm.deploy("Staking", self.token, self.admin, MIN_STAKE, THAWING_SECONDS, BURN_BPS)
+        self.guardian = deploy_guardian(evm)
+        self.staking = deploy_staking(evm, self.token, self.guardian)
         self.inference = evm.deploy(
             "Inference",
             self.token,
             self.models,
             self.staking,
             self.admin,
+            self.guardian,
             {
                 "windowSeconds": WINDOW_SECONDS,
                 "minResponseSeconds": 60,
@@ -188,7 +190,7 @@ class GameWorld:
         return self.token.balanceOf(who) + sum(credits)
 
     def check_books(self) -> None:
-        """Every contract has exactly what it owes, and only what burned is gone."""
+        """Every contract has exactly what it owes, and what shall burn."""
         running = sum(not match.state.phase.is_over for match in self.matches)
         assert self.token.balanceOf(self.disputes) == credits_of(self.disputes, self.people) + running * BOND
         active, thawing, _ = self.staking.stakeOf(self.bob)

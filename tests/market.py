@@ -74,10 +74,16 @@ def header(input_words: list[int], salt: int = 1) -> dict:
     }
 
 
-def deploy_staking(evm: Evm, token: Contract, **changes: int) -> Contract:
+def deploy_guardian(evm: Evm) -> Contract:
+    """The emergency brake: account 0 speaks for the votes, account 9 is the guardian."""
+    return evm.deploy("Guardian", account(0), account(9), 7 * DAY, 30 * DAY)
+
+
+def deploy_staking(evm: Evm, token: Contract, guardian: Contract | None = None, **changes: int) -> Contract:
     """`Staking` with this file's parameters, but for those that are named."""
+    guardian = guardian or deploy_guardian(evm)
     params = {"min_stake": MIN_STAKE, "thawing_seconds": THAWING_SECONDS, "burn_bps": BURN_BPS} | changes
-    return evm.deploy("Staking", token, account(0), *params.values())
+    return evm.deploy("Staking", token, account(0), guardian, *params.values())
 
 
 class Market:
@@ -89,7 +95,8 @@ class Market:
         self.admin, self.alice, self.bob, self.charlie, self.dave, self.erin, self.frank = map(account, range(7))
         self.token = evm.deploy("OPG", self.admin)
         self.models = evm.deploy("Models")
-        self.staking = deploy_staking(evm, self.token)
+        self.guardian = deploy_guardian(evm)
+        self.staking = deploy_staking(evm, self.token, self.guardian)
         self.inference = self.deploy_inference(**params)
         for role, holder, where in [
             ("LOCKER_ROLE", self.inference, self.staking),
@@ -119,7 +126,7 @@ class Market:
             "protocolFeeBps": PROTOCOL_FEE_BPS,
             "treasury": self.erin,
         } | changes
-        return self.evm.deploy("Inference", self.token, self.models, self.staking, self.admin, params)
+        return self.evm.deploy("Inference", self.token, self.models, self.staking, self.admin, self.guardian, params)
 
     def publish(self, input_words: list[int], modes: int = 1) -> int:
         """A version of charlie's model."""
@@ -148,6 +155,11 @@ class Market:
     def fulfil(self, req: Any, outputs: list[bytes] | None = None) -> bytes:
         """bob's node answers; the answer's hash."""
         return self.inference.fulfil(req, outputs or [OUTPUT], sender=self.frank).value
+
+    def out_of_jail(self) -> None:
+        """Lets bob, who was slashed, take on requests again."""
+        self.evm.sleep(JAIL_SECONDS)
+        self.staking.rehabilitate(sender=self.bob)
 
     def after_window(self) -> None:
         """Lets the dispute window of everything recorded so far pass."""

@@ -15,7 +15,7 @@ import uvicorn
 from eth_account.signers.local import LocalAccount
 
 from opg import actions
-from opg.chain import Chain, Sender
+from opg.chain import Chain, Sender, artifact
 from opg.chain.deploying import OPG
 from opg.chain.local import LocalChain, free_port
 from opg.node import Node, Policy, Store, create_app
@@ -124,6 +124,13 @@ def host(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., Host]]:
     yield make
     for each in made:
         each.node.store.close()
+
+
+def create(sender: Sender, name: str, *arguments: Any) -> str:
+    """Deploys one contract; its address."""
+    made = artifact(name)
+    factory = sender.chain.w3.eth.contract(abi=made.abi, bytecode="0x" + made.bytecode)
+    return str(sender.transact(factory.constructor(*arguments), f"create {name}").receipt["contractAddress"])
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ struct Redemption {
 ///
 /// Warning for users: a voucher stays good after closing. What was signed and not covered is paid from a later deposit.
 interface IChannels {
+    /// @notice Redemptions from second `since` on pay `bps` to the treasury.
+    event ProtocolFeeSet(uint16 bps, uint256 since);
     /// @notice `amount` was added; the deposit is `deposit` now.
     event Deposited(address indexed payer, address indexed operator, uint256 amount, uint256 deposit);
     /// @notice `paid` left the deposit: the protocol's and the model's shares, the rest to the operator. `redeemedTotal` of this model's vouchers is paid now.
@@ -117,6 +119,9 @@ interface IChannels {
 
     /// @notice The protocol's share of each redemption, in basis points.
     function protocolFeeBps() external view returns (uint16);
+
+    /// @notice Sets `protocolFeeBps`, `closeSeconds` from now: time to redeem what was signed before. Only by vote.
+    function setProtocolFeeBps(uint16 bps) external;
 
     /// @notice Who gets the protocol's share.
     function treasury() external view returns (address);

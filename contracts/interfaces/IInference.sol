@@ -78,6 +78,10 @@ interface IAnswerReceiver {
 /// @notice Every request ends paid or refunded. Nothing final is disputable, nothing disputable is final.
 interface IInference {
     /// @notice The operator answers on-chain requests for this version from this price on. Price `type(uint96).max`: no longer.
+    /// @notice Requests made from now on lock so much of the operator's stake.
+    event CollateralSet(uint96 amount);
+    /// @notice Requests made from now on pay so much of their fee to the treasury.
+    event ProtocolFeeSet(uint16 bps);
     event Offered(address indexed operator, uint256 indexed versionId, uint96 price);
     event Requested(bytes32 indexed requestId, address indexed operator, uint256 indexed versionId, Request request, bytes[] inputs);
     event Fulfilled(bytes32 indexed requestId, bytes32 indexed answerHash, Answer answer, bytes[] outputs);
@@ -238,6 +242,15 @@ interface IInference {
     /// @notice The shortest time that a request gives its operator.
     function minResponseSeconds() external view returns (uint32);
 
-    /// @notice What an operator has locked behind each open request, in wei of OPG.
+    /// @notice What a request locks of its operator's stake, in wei of OPG.
     function collateral() external view returns (uint96);
+
+    /// @notice The treasury's part of a request's fee.
+    function protocolFeeBps() external view returns (uint16);
+
+    /// @notice Sets `collateral` for requests to come. Only by vote.
+    function setCollateral(uint96 amount) external;
+
+    /// @notice Sets `protocolFeeBps` for requests to come. Only by vote.
+    function setProtocolFeeBps(uint16 bps) external;
 }

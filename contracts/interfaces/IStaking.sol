@@ -8,7 +8,7 @@ import {IERC6372} from "@openzeppelin/contracts/interfaces/IERC6372.sol";
 /// Stake that thaws stays slashable until it is withdrawn.
 /// @dev There are two pools for each operator: its own, and that of its delegators. Active and thawing stake hold shares of the same pool, so leaving earlier or
 /// later gains nothing, and a slash touches nobody's books but the pool's. Income is never added to a pool: it is credited apart.
-/// Nothing here can be paused, and no parameter ever changes.
+/// Votes set `minStake`; the guardian can pause `stake` and `delegate` for a while. Nothing else changes or pauses.
 interface IStaking is IERC6372 {
     /* OPERATORS */
 
@@ -23,6 +23,9 @@ interface IStaking is IERC6372 {
     /// @notice The operator can take on nothing new until it rehabilitates, at `until` at the earliest.
     event Jailed(address indexed operator, uint256 until);
     event Rehabilitated(address indexed operator);
+
+    /// @notice From now on an operator needs so much active stake of its own for anything new.
+    event MinStakeSet(uint256 amount);
 
     /* DELEGATORS */
 
@@ -101,6 +104,11 @@ interface IStaking is IERC6372 {
     error NothingToBurn();
     /// @notice The past is only known up to the second before this one.
     error ERC5805FutureLookup(uint256 timepoint, uint48 clock);
+
+    /* CHOSEN BY VOTE */
+
+    /// @notice Sets `minStake`. What an operator took on before, it can finish.
+    function setMinStake(uint256 amount) external;
 
     /* OPERATORS */
 

@@ -13,7 +13,7 @@ import {Float32} from "./Float32.sol";
 /// looking for operands of the other gaits. Where the leading bit of the sum stays, the rounding of the last step serves again.
 /// Zeros are no exception: a product 0 adds 0, and to a sum that is not -0 either sign of 0 is the same.
 /// *Careful*: in fixed point too, for subnormal operands and products below 2^-126.
-/// *Plain*: by `Float32`, for infinities, NaN, products from 2^102, sums from 2^104, and the sum -0.
+/// *Plain*: by `Float32`, for infinities, NaN, products from 2^103, sums from 2^104, and the sum -0.
 ///
 /// The lanes of a word are 32 bits wide. In each, 0x80000000 is the sign, 0x7f800000 the exponent field, 0x007fffff the fraction.
 library DotProduct {

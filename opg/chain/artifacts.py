@@ -26,6 +26,7 @@ CONTRACTS = (
     "Channels",
     "Referee",
     "Disputes",
+    "OPGVotes",
     "OPGTimelock",
     "OPGGovernor",
     "Guardian",

@@ -84,15 +84,14 @@ class Bounded:
         return low, high
 
 
-MAX_AMOUNT = 2**96 - 1
 BOUNDS = {
-    "min_stake": Bounded("Staking", "minStake", 1, MAX_AMOUNT),
+    "min_stake": Bounded("Staking", "minStake", 1, 10_000_000 * OPG),
     "thawing_seconds": Bounded("Staking", "thawingSeconds", HOUR, 90 * DAY),
     "burn_bps": Bounded("Staking", "burnBps", 1_000, 9_000),
     "window_seconds": Bounded("Inference", "windowSeconds", 10 * MINUTE, 30 * DAY),
     "max_response_seconds": Bounded("Inference", "maxResponseSeconds", 10, 30 * DAY),
     "min_response_seconds": Bounded("Inference", "minResponseSeconds", 10, "max_response_seconds"),
-    "collateral": Bounded("Inference", "collateral", 1, MAX_AMOUNT),
+    "collateral": Bounded("Inference", "collateral", 1, 10_000_000 * OPG),
     "max_callback_gas": Bounded("Inference", "maxCallbackGas", 0, 5_000_000),
     "protocol_fee_bps": Bounded("Inference", "protocolFeeBps", 0, 1_000),
     "bond": Bounded("Disputes", "bond", OPG, 10_000_000 * OPG),

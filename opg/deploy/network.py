@@ -28,7 +28,7 @@ from opg.chain.deploying import BOUNDS, DAY, HOUR, MINUTE, OPG, PRESETS, SUPPLY,
 from opg.errors import BadNetwork
 
 NOBODY = "0x" + "00" * 20
-FOLDERS = (Path("networks"), Path(__file__).resolve().parents[2] / "networks")
+FOLDERS = (Path("networks"), Path(__file__).resolve().parents[2] / "scripts" / "networks")
 NAMES = frozenset({"OPGTimelock"})  # contracts of the deployment that may hold what an address may
 UNITS = {"second": 1, "minute": MINUTE, "hour": HOUR, "day": DAY}
 REST = "rest"
@@ -51,7 +51,7 @@ class Network:
 
     @classmethod
     def load(cls, name: str) -> Network:
-        """Reads `networks/NAME.yaml`, or the file of that path. Raises `BadNetwork`."""
+        """Reads `scripts/networks/NAME.yaml`, or the file of that path. Raises `BadNetwork`."""
         path = _find(name)
         try:
             text = path.read_text()
@@ -59,7 +59,7 @@ class Network:
         except (OSError, yaml.YAMLError) as problem:
             raise BadNetwork(f"cannot read {path}: {problem}") from None
         if not isinstance(content, dict):
-            raise BadNetwork(f"{path} is no network file", "see networks/base-sepolia.yaml")
+            raise BadNetwork(f"{path} is no network file", "see scripts/networks/base-sepolia.yaml")
         return cls.parse(path.stem, content)
 
     @classmethod
@@ -153,7 +153,7 @@ def _find(name: str) -> Path:
             return path
     known = sorted({path.stem for folder in FOLDERS for path in folder.glob("*.yaml")})
     raise BadNetwork(
-        f"there is no network {name!r}", "there are: " + ", ".join(known) + "; or write networks/NAME.yaml"
+        f"there is no network {name!r}", "there are: " + ", ".join(known) + "; or write scripts/networks/NAME.yaml"
     )
 
 

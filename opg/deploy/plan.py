@@ -24,6 +24,7 @@ GENESIS = "Genesis"
 ADMIN = "DEFAULT_ADMIN_ROLE"
 ANYBODY = "0x" + "00" * 20
 STEP = "(uint8,bytes,(uint32,uint8)[])[]"
+RUN = keccak(text=f"run({STEP},bytes32)")[:4]
 MAX_PARTS = 127
 
 
@@ -96,16 +97,17 @@ def parts_of(network: Network) -> tuple[Part, ...]:
     p = network.parameters
     opg, models, staking, inference = At("OPG"), At("Models"), At("Staking"), At("Inference")
     timelock, genesis, referee = At("OPGTimelock"), At(GENESIS), At("Referee")
-    treasury, guardian = _who(network.treasury), _who(network.guardian)
+    treasury, guardian, brake = _who(network.treasury), _who(network.guardian), At("Guardian")
     return (
         Part("OPG", (genesis,)),
+        Part("OPGVotes", (opg, staking)),  # before the governor, who asks it for the time at once
         Part("OPGTimelock", (p.timelock_seconds, [At("OPGGovernor")])),
-        Part("OPGGovernor", (opg, timelock, p.governor())),
+        Part("OPGGovernor", (At("OPGVotes"), timelock, p.governor())),
         Part("Guardian", (timelock, guardian, p.max_pause_seconds, p.cooldown_seconds)),
         Part("Models"),
-        Part("Staking", (opg, genesis, p.min_stake, p.thawing_seconds, p.burn_bps)),
-        Part("Inference", (opg, models, staking, genesis, p.inference(treasury))),
-        Part("Channels", (opg, models, treasury, p.protocol_fee_bps, p.close_seconds)),
+        Part("Staking", (opg, genesis, brake, p.min_stake, p.thawing_seconds, p.burn_bps)),
+        Part("Inference", (opg, models, staking, genesis, brake, p.inference(treasury))),
+        Part("Channels", (opg, models, staking, brake, treasury, p.protocol_fee_bps, p.close_seconds)),
         Part("Referee"),
         Part("Disputes", (opg, models, staking, inference, referee, p.disputes())),
         Part("OpenGradientFacade", (opg, models, staking, inference)),
@@ -151,6 +153,11 @@ class Plan:
             steps.append(Step(label, actions, rest))
             rest = steps[-1].commitment
         return tuple(reversed(steps))
+
+    @cached_property
+    def calls(self) -> tuple[bytes, ...]:
+        """What is sent to Genesis, one for each step."""
+        return tuple(RUN + encode([STEP, "bytes32"], [step.actions, step.rest]) for step in self.steps)
 
     @cached_property
     def genesis_code(self) -> bytes:

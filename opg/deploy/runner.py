@@ -22,21 +22,21 @@ from opg.chain.connection import Chain
 from opg.chain.deployment import Deployment
 from opg.deploy.history import history
 from opg.deploy.journal import Attempt, Journal
-from opg.deploy.plan import GENESIS, PROXY, STEP, Plan
+from opg.deploy.plan import GENESIS, PROXY, Plan
 from opg.deploy.proxy import PROXY_CODE, PROXY_GAS, PROXY_PRICE, PROXY_SENDER, PROXY_TRANSACTION
 from opg.errors import DeploymentStuck, TransactionRefused, Underfunded
 
 MAX_GAS = 16_777_216  # EIP-7825
-GAS_MARGIN = 1.15
+GAS_MARGIN = 1.35  # what is refunded in the end, a fifth at most, has to be there meanwhile
 TRANSFER_GAS = 21_000
 TIP_WEI = 10**9
 POLL_SECONDS = 0.05
 POLL_SECONDS_LATER = 1.0
 RAISE_AFTER_SECONDS = 45
 TIMEOUT_SECONDS = 600
-LOST_AFTER_POLLS = 5
+DONE_AFTER_POLLS = 5
+LOST_AFTER_SECONDS = 15
 L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"  # of OP-stack chains, which charge for data apart
-RUN = keccak(text=f"run({STEP},bytes32)")[:4]
 
 Say = Callable[[str], None]
 
@@ -92,8 +92,7 @@ class Runner:
             Task("deploy the CREATE2 proxy", "", b"", self._proxy_there, raw=PROXY_TRANSACTION),
             Task(f"create {GENESIS}", PROXY, self.plan.salt + self.plan.genesis_code, lambda: self._has_code(genesis)),
         ]
-        for number, step in enumerate(self.plan.steps):
-            data = RUN + encode([STEP, "bytes32"], [step.actions, step.rest])
+        for number, (step, data) in enumerate(zip(self.plan.steps, self.plan.calls, strict=True)):
             made.append(Task(step.label, genesis, data, lambda n=number: self._ran() > n))
         return made
 
@@ -158,26 +157,41 @@ class Runner:
         if task.raw:
             self._do_presigned(task)
             return
+        try:
+            self._see_through(task)
+        except TransactionRefused:
+            if not task.done():  # else somebody else did it just now, so it can't be done again
+                raise
+
+    def _see_through(self, task: Task) -> None:
+        """Until it is done. What may be under way already is looked for first."""
         begun = time.monotonic()
         attempts = self._journal.of(task.label, self.account.address)
-        if attempts and attempts[-1].nonce >= self._nonce():
-            self._broadcast(attempts[-1])
-        else:
+        if not attempts:
             attempts = [self._attempt(task)]
-        raised, lost, done = time.monotonic(), 0, 0
+        elif attempts[-1].nonce >= self._nonce():
+            self._broadcast(attempts[-1])
+        raised = seen = time.monotonic()
+        done = 0
         while not self._included(task, attempts):
             done += task.done()
-            if done > LOST_AFTER_POLLS:  # nodes may show what happened before its receipt
+            if done > DONE_AFTER_POLLS:  # nodes may show what happened before its receipt
                 return  # somebody else did it
             now = time.monotonic()
             if now - begun > TIMEOUT_SECONDS:
                 raise DeploymentStuck(f"{task.label}: not in a block after {TIMEOUT_SECONDS} seconds", "run it again")
-            lost = lost + 1 if self._nonce() > attempts[-1].nonce else 0
-            if lost > LOST_AFTER_POLLS:  # the nonce went to another transaction of this account
-                attempts, raised, lost = [self._attempt(task)], now, 0
+            if not self._is_lost(attempts[-1]):
+                seen = now
+            if now - seen > LOST_AFTER_SECONDS:
+                attempts, raised, seen = [self._attempt(task)], now, now
             elif now - raised > RAISE_AFTER_SECONDS:
                 attempts, raised = [*attempts, self._attempt(task, attempts[-1])], now
             time.sleep(POLL_SECONDS if now - begun < 2 else POLL_SECONDS_LATER)
+
+    def _is_lost(self, attempt: Attempt) -> bool:
+        """Its nonce went to another transaction of this account, or those before it are gone: it can never come into a block."""
+        nonce = self._nonce()
+        return nonce > attempt.nonce or (nonce < attempt.nonce and self._nonce("pending") <= attempt.nonce)
 
     def _do_presigned(self, task: Task) -> None:
         try:
@@ -291,10 +305,10 @@ class Runner:
     def _ran(self) -> int:
         """How many steps have run."""
         genesis = self.plan.addresses[GENESIS]
-        if not self._has_code(genesis):
-            return 0
         data = "0x" + keccak(text="next()")[:4].hex()
         left = bytes(self.chain.rpc(lambda: self.eth.call({"to": genesis, "data": data})))  # type: ignore[arg-type]
+        if not left:
+            return 0  # there is no Genesis yet
         commitments = [step.commitment for step in self.plan.steps] + [bytes(32)]
         return commitments.index(left)
 

@@ -25,7 +25,7 @@ from opg.deploy.rehearsal import Rehearsal, rehearse
 
 # views that tell of life, not of how things were set up
 LIVING = frozenset({
-    "clock", "modelCount", "proposalCount", "totalCredit", "totalSupply", "versionCount", "next", "partCount", "eip712Domain",
+    "burnable", "clock", "modelCount", "proposalCount", "totalCredit", "totalSupply", "versionCount", "next", "partCount", "eip712Domain",
     "DOMAIN_SEPARATOR",
 })  # fmt: skip
 GRANTED = keccak(text="RoleGranted(bytes32,address,address)")

@@ -30,10 +30,10 @@ def commit_batch(store: Store, sender: Sender, operator: str, endpoint: str) -> 
         planned = store.planned_batch()
         if planned is not None:
             root, count, start = planned
-            batch_id = find_batch(sender.chain, operator, root, start)
-            if batch_id is not None:
-                store.batch_committed(root, batch_id)
-                return batch_id
+            found = find_batch(sender.chain, operator, root, start)
+            if found is not None:
+                store.batch_committed(root, *found)
+                return found[0]
             if _under_way(sender):
                 say("waiting", why="a transaction of this key is under way", batch=root)
                 return None
@@ -47,17 +47,17 @@ def commit_batch(store: Store, sender: Sender, operator: str, endpoint: str) -> 
         where = f"{endpoint.rstrip('/')}/opg/v1/batch/0x{root.hex()}"
         sent = sender.send("Inference", "commit", operator, root, count, where)
         batch_id = int(emitted(sender.chain, sent, "Inference", "Committed")[0]["batchId"])
-        store.batch_committed(root, batch_id)
+        store.batch_committed(root, batch_id, int(sent.receipt["blockNumber"]))
         say("committed", batch=batch_id, answers=count)
         return batch_id
 
 
-def find_batch(chain: Chain, operator: str, root: bytes, start: int) -> int | None:
-    """The id of a batch on chain that was planned at block `start`."""
+def find_batch(chain: Chain, operator: str, root: bytes, start: int) -> tuple[int, int] | None:
+    """The id of a batch on chain and its block; it was planned at block `start`."""
     first = max(chain.deployment.block, start - REORG_BLOCKS)
     for event in EventReader(chain, [("Inference", "Committed")], first).read():
         if event.args["operator"] == operator and bytes(event.args["root"]) == root:
-            return int(event.args["batchId"])
+            return int(event.args["batchId"]), event.block
     return None
 
 
@@ -67,7 +67,8 @@ def check_batches(store: Store, chain: Chain, operator: str, head: int) -> None:
         _, _, _, found = chain.read("Inference", "batch", batch_id)
         if bytes(found) != root:
             say("batch lost in a re-organisation", batch=batch_id)
-            store.batch_committed(root, find_batch(chain, operator, root, head - REORG_BLOCKS))
+            found = find_batch(chain, operator, root, head - REORG_BLOCKS)
+            store.batch_committed(root, *(found or (None, head)))
 
 
 def _under_way(sender: Sender) -> bool:

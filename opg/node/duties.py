@@ -20,7 +20,7 @@ from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, WorkerFailed
-from opg.node.income import ending, redeem_vouchers, worthwhile
+from opg.node.income import check_redeemed, ending, redeem_vouchers, worthwhile
 
 if TYPE_CHECKING:
     from opg.node.node import Node
@@ -78,6 +78,7 @@ class Duties:
             self._guarded("collecting the fee", self._finalise, request_id, request)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
         self._guarded("committing a batch", self._commit_when_due)
+        self._guarded("checking vouchers", check_redeemed, self.store, self.sender, self.node.view.head)
         self._guarded("redeeming vouchers", self._redeem_when_due)
 
     def alarm(self, reason: str, particulars: str) -> None:
@@ -126,16 +127,19 @@ class Duties:
     def _see(self, event: Event) -> None:
         args = event.args
         if event.name == "Requested" and args["operator"] == self.operator:
-            request = Request.of(args["request"])
-            if request.version in self.node.versions:
-                self.store.keep_request(bytes(args["requestId"]), request, [bytes(t) for t in args["inputs"]])
+            request, request_id = Request.of(args["request"]), bytes(args["requestId"])
+            if request.version not in self.node.versions:
+                return
+            known = not self.store.keep_request(request_id, request, [bytes(t) for t in args["inputs"]])
+            if known and bytes(self.chain.read("Inference", "requestState", request_id)) == OPEN:
+                self.store.request_state(request_id, "open")  # it went with a re-organisation, and came back
         elif event.name == "Fulfilled" and args["answer"]["version"] in self.node.versions:
             self._fulfilled(event)
         elif event.name == "Committed" and args["operator"] == self.operator:
             root = bytes(args["root"])
             head = self.store.batch_head(root)
             if head is not None and head[1] is None:
-                self.store.batch_committed(root, int(args["batchId"]))
+                self.store.batch_committed(root, int(args["batchId"]), event.block)
         elif event.name == "CloseStarted" and args["operator"] == self.operator:
             self._leaving.add(args["payer"])
             self.node.view.forget(("Channels", "channel", args["payer"], self.operator))
@@ -184,10 +188,13 @@ class Duties:
             self.store.request_state(request_id, "open")
             return
         kept = self.store.answer_to(request_id)
+        if state == bytes(32):  # paid or refunded
+            self.store.request_state(request_id, "closed")
+            return
         if kept is None:
             return
         _, _, refuted = self.chain.read("Inference", "answerState", kept.digest)
-        if refuted or state == bytes(32):
+        if refuted:
             self.store.request_state(request_id, "closed")
             return
         if not self.chain.read("Inference", "isFinal", kept.digest):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from opg.chain.events import emitted
 from opg.chain.sender import Sender
 from opg.log import say
+from opg.node.batches import REORG_BLOCKS
 from opg.node.policy import Policy
 from opg.node.store import Store
 from opg.vouchers import SignedVoucher
@@ -27,7 +28,7 @@ def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | No
     for each in store.vouchers_to_redeem() if only is None else only:
         worth = chain.read("Channels", "redeemable", each.voucher.abi())
         if worth == 0:
-            _note(store, sender, each)
+            _note(store, sender, each, chain.head())
         elif each.voucher.deadline > now and _may_sign(sender, each, now):
             good.append(each)
     paid = 0
@@ -40,7 +41,7 @@ def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | No
             sent = sender.send("Channels", "redeemMany", [each.abi() for each in part])
         paid += sum(int(args["paid"]) for args in emitted(chain, sent, "Channels", "Redeemed"))
         for each in part:
-            _note(store, sender, each)
+            _note(store, sender, each, int(sent.receipt["blockNumber"]))
     if good:
         say("redeemed", vouchers=len(good), wei=paid)
     return paid
@@ -71,7 +72,13 @@ def _may_sign(sender: Sender, each: SignedVoucher, now: int) -> bool:
     return int(sender.chain.read("Channels", "keyUntil", each.voucher.payer, each.signer)) > now
 
 
-def _note(store: Store, sender: Sender, each: SignedVoucher) -> None:
+def check_redeemed(store: Store, sender: Sender, head: int) -> None:
+    """Looks once more at what was redeemed, when no re-organisation reaches it any more: what is not paid is held again."""
+    for each in store.redeemed_until(head - REORG_BLOCKS):
+        _note(store, sender, each, None)
+
+
+def _note(store: Store, sender: Sender, each: SignedVoucher, block: int | None) -> None:
     v = each.voucher
     total = sender.chain.read("Channels", "redeemed", v.payer, v.operator, v.model_id)
-    store.voucher_redeemed(each.channel, int(total))
+    store.voucher_redeemed(each.channel, int(total), block)

@@ -21,15 +21,13 @@ from opg.node.admission import Order, Till, check_ask, check_deadline
 from opg.node.batches import Trees, commit_batch
 from opg.node.board import Board
 from opg.node.duties import Duties
-from opg.node.errors import Busy
+from opg.node.errors import Busy, StoreFull
 from opg.node.metrics import Metrics
 from opg.node.policy import Policy
 from opg.node.store import Store
 from opg.node.view import ChainView
 from opg.node.workers import Inline, Pool
 from opg.versions import LoadedVersion, bundle
-
-PAGE = 1_000
 
 
 class Node:
@@ -193,14 +191,6 @@ class Node:
 
     # ------------------------------------------------------------------ batches
 
-    def batch(self, name: int | bytes) -> dict[str, Any]:
-        """All answers of a batch, in their order."""
-        root, batch_id, count = self.batch_head(name)
-        answers = [
-            each.json() for first in range(0, count, PAGE) for each in self.store.batch_answers(root, first, PAGE)
-        ]
-        return {"root": "0x" + root.hex(), "batchId": batch_id, "answers": answers}
-
     def batch_item(self, name: int | bytes, place: int) -> dict[str, Any]:
         """One answer of a batch with its path to the root."""
         root, batch_id, count = self.batch_head(name)
@@ -239,9 +229,10 @@ class Node:
         while not stop.is_set():
             try:
                 self.tick()
-                self.duties.alarm("chain", "")
+                for reason in ("chain", "disk"):
+                    self.duties.alarm(reason, "")
             except OPGError as problem:
-                self.duties.alarm("chain", str(problem))
+                self.duties.alarm("disk" if isinstance(problem, StoreFull) else "chain", str(problem))
             except Exception as problem:  # one bad reply must not end the defence of our stake
                 self.metrics.failures.inc()
                 self.duties.alarm("chain", f"{type(problem).__name__}: {problem}")

@@ -76,7 +76,7 @@ def add_opg_routes(app: FastAPI, door: Door) -> None:
 
 
 def _batch_json(node: Node, root: bytes, batch_id: int | None, count: int) -> Iterator[str]:
-    """The same as `json.dumps(node.batch(...))`, piece by piece."""
+    """A batch as one JSON object, piece by piece: it may be larger than memory."""
     yield json.dumps({"root": "0x" + root.hex(), "batchId": batch_id})[:-1] + ', "answers": ['
     for first in range(0, count, PAGE):
         page = ", ".join(json.dumps(each.json()) for each in node.store.batch_answers(root, first, PAGE))

@@ -25,9 +25,12 @@ create index if not exists answers_waiting on answers (batch) where batch is nul
 create table if not exists batches (
     root blob primary key,
     count integer not null,
-    start integer not null,        -- the chain's head when it was planned
+    block integer not null,        -- that it got onto the chain in; before that, the head when it was planned
     id integer                     -- on chain; null until it is there
 ) strict;
+create index if not exists batches_block on batches (block);
+create index if not exists batches_planned on batches (id) where id is null;
+create index if not exists batches_id on batches (id) where id is not null;
 create table if not exists vouchers (
     channel blob primary key,      -- payer, operator and model
     payer text not null,
@@ -35,9 +38,11 @@ create table if not exists vouchers (
     total text not null,           -- wei, decimal: larger than SQLite's integers
     spent text not null,           -- wei that answers were given for
     redeemed text not null default '0',
+    block integer,                 -- at which that was read, while a re-organisation may reach it
     voucher text not null
 ) strict;
 create index if not exists vouchers_payer on vouchers (payer);
+create index if not exists vouchers_block on vouchers (block) where block is not null;
 create table if not exists requests (
     id blob primary key,           -- on-chain requests to this operator
     request text not null,

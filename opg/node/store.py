@@ -46,6 +46,7 @@ class Store:
         self.path = path
         self._lock = threading.RLock()
         self._waiting: list[_Entry] = []
+        self._queue_lock = threading.Lock()
         self._db = connect(str(path))
         check_format(self._db, path)
         self._db.executescript(SCHEMA)
@@ -100,7 +101,8 @@ class Store:
         `PaymentRequired` when the vouchers held do not cover it, `StoreFull` when the disk takes no more.
         """
         entry = _Entry(signed, voucher, price)
-        self._waiting.append(entry)  # a list's append is atomic
+        with self._queue_lock:
+            self._waiting.append(entry)
         with self._lock:
             if not entry.done:
                 self._flush()
@@ -111,7 +113,8 @@ class Store:
         return kept
 
     def _flush(self) -> None:
-        entries, self._waiting = self._waiting, []
+        with self._queue_lock:  # nobody may append to a list that is being written
+            entries, self._waiting = self._waiting, []
         try:
             with self._writing() as db:
                 for entry in entries:
@@ -189,12 +192,12 @@ class Store:
             digests.append(bytes(digest))
         return digests
 
-    def plan_batch(self, root: bytes, digests: Sequence[bytes], start: int) -> bool:
+    def plan_batch(self, root: bytes, digests: Sequence[bytes], block: int) -> bool:
         """Ties answers to a batch, before anything is sent. False when another process was faster."""
         with self._writing() as db:
             if db.execute("select 1 from batches where id is null").fetchone():
                 return False
-            db.execute("insert into batches (root, count, start) values (?, ?, ?)", (root, len(digests), start))
+            db.execute("insert into batches (root, count, block) values (?, ?, ?)", (root, len(digests), block))
             done = db.executemany(
                 "update answers set batch = ?, place = ? where digest = ? and batch is null",
                 [(root, place, digest) for place, digest in enumerate(digests)],
@@ -205,17 +208,17 @@ class Store:
 
     def planned_batch(self) -> tuple[bytes, int, int] | None:
         """Root, count and the head at planning of a batch that is not known to be on chain."""
-        rows = self._rows("select root, count, start from batches where id is null limit 1")
+        rows = self._rows("select root, count, block from batches where id is null limit 1")
         return (bytes(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
 
-    def batch_committed(self, root: bytes, batch_id: int | None) -> None:
-        """Notes a batch's id on chain; None when a re-organisation took it away."""
+    def batch_committed(self, root: bytes, batch_id: int | None, block: int) -> None:
+        """Notes a batch's id on chain and its block; None when a re-organisation took it away."""
         with self._writing() as db:
-            db.execute("update batches set id = ? where root = ?", (batch_id, root))
+            db.execute("update batches set id = ?, block = ? where root = ?", (batch_id, block, root))
 
-    def batch_ids(self, planned_since: int) -> list[tuple[bytes, int]]:
-        """Roots and ids of the batches that got onto the chain after some block."""
-        rows = self._rows("select root, id from batches where id is not null and start >= ?", planned_since)
+    def batch_ids(self, since: int) -> list[tuple[bytes, int]]:
+        """Roots and ids of the batches that got onto the chain in or after some block."""
+        rows = self._rows("select root, id from batches where id is not null and block >= ?", since)
         return [(bytes(root), int(number)) for root, number in rows]
 
     def batch_id(self, root: bytes) -> int | None:
@@ -276,20 +279,23 @@ class Store:
         rows = self._rows("select total, redeemed from vouchers where total <> redeemed")
         return sum(max(0, int(total) - int(redeemed)) for total, redeemed in rows)
 
-    def voucher_redeemed(self, channel: bytes, total: int) -> None:
-        """Notes how much of a channel's vouchers the chain has paid."""
+    def voucher_redeemed(self, channel: bytes, total: int, block: int | None) -> None:
+        """Notes how much of a channel's vouchers the chain has paid, as of a block; None: for good."""
         with self._writing() as db:
-            db.execute("update vouchers set redeemed = ? where channel = ?", (str(total), channel))
+            db.execute("update vouchers set redeemed = ?, block = ? where channel = ?", (str(total), block, channel))
+
+    def redeemed_until(self, block: int) -> list[SignedVoucher]:
+        """Vouchers whose redemption was noted at or before a block, and not for good."""
+        rows = self._rows("select voucher from vouchers where block is not null and block <= ?", block)
+        return [SignedVoucher.from_json(json.loads(voucher)) for (voucher,) in rows]
 
     # ------------------------------------------------------------------ on-chain requests
 
-    def keep_request(self, request_id: bytes, request: Request, inputs: Sequence[bytes]) -> None:
-        """Remembers an on-chain request to this operator."""
+    def keep_request(self, request_id: bytes, request: Request, inputs: Sequence[bytes]) -> bool:
+        """Remembers an on-chain request to this operator. False when it was known."""
+        row = (request_id, json.dumps(request.json()), dump(inputs))
         with self._writing() as db:
-            db.execute(
-                "insert or ignore into requests values (?, ?, ?, 'open')",
-                (request_id, json.dumps(request.json()), dump(inputs)),
-            )
+            return db.execute("insert or ignore into requests values (?, ?, ?, 'open')", row).rowcount > 0
 
     def requests(self, state: str) -> list[tuple[bytes, Request, tuple[bytes, ...]]]:
         """Id, terms and input tensors of the on-chain requests that are `open`, `fulfilled` or `closed`."""

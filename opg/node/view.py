@@ -107,8 +107,6 @@ class ChainView:
         if self.age > self.max_blind:
             try:
                 self.refresh()
-            except OPGError:
-                raise
             except (Web3Exception, ValueError) as problem:
                 raise ChainUnreachable(self.chain.url, type(problem).__name__) from None
         if self.max_skew and abs(self._skew) > self.max_skew:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from opg.log import say
 from opg.node.errors import Busy, WorkerFailed
 from opg.versions import LoadedVersion
-from opg.worker import work
+from opg.worker import Inherited, share, work
 
 Tensors = tuple[bytes, ...]
 TRIES = 2
@@ -81,7 +81,7 @@ class WorkerPool:
         job_seconds: float = 300.0,
         seen: Callable[[int, float], None] = lambda *_: None,
     ) -> None:
-        self.versions = versions
+        self._shared = share(versions)
         self.max_batch = max_batch
         self.max_waiting = max_waiting
         self.job_seconds = job_seconds
@@ -128,6 +128,7 @@ class WorkerPool:
         for job in self._jobs:
             job.result.set_exception(Busy("the node is about to stop", "try again in a moment"))
         atexit.unregister(self._kill)
+        self._shared.close()
 
     def _kill(self) -> None:
         self._closing = True
@@ -161,7 +162,9 @@ class WorkerPool:
     def _start(self, place: int) -> tuple[Any, Connection | None]:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=work, args=(theirs, self.versions), name=f"opg-worker-{place}", daemon=True)
+        shared = Inherited(self._shared)
+        threads = max(1, (os.cpu_count() or 1) // len(self.processes))
+        process = context.Process(target=work, args=(theirs, shared, threads), name=f"opg-worker-{place}", daemon=True)
         process.start()
         self.processes[place] = process
         theirs.close()

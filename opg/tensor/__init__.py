@@ -5,6 +5,7 @@ from opg.tensor.compiler import Compiled, Spec, compile_onnx, parse_bindings
 from opg.tensor.errors import CompileError, TensorError
 from opg.tensor.executor import Trace, execute, trace
 from opg.tensor.interpreter import element, interpret
+from opg.tensor.kernels.schedule import set_threads
 from opg.tensor.openings import RevealedTree, op_proof, openings
 from opg.tensor.program import Access, Guard, Kind, Op, Program
 
@@ -30,6 +31,7 @@ __all__ = [
     "openings",
     "pack",
     "parse_bindings",
+    "set_threads",
     "tensor_root",
     "trace",
     "unpack",

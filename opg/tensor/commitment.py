@@ -81,18 +81,19 @@ class ListTree:
     def __init__(self, leaves: Sequence[bytes]):
         if not leaves:
             raise TensorError("a tree has at least one leaf")
-        self._grow(len(leaves))
+        self.count, self.depth = len(leaves), depth_of(len(leaves))
+        self._digests = np.empty((self._rows, 32), dtype=np.uint8)
         self._digests[: self.count] = np.frombuffer(b"".join(leaves), dtype=np.uint8).reshape(-1, 32)
-        _hash_trees([self])
+        _hash_trees([self._job(_address(self._digests))], self.count)
 
-    def _grow(self, count: int) -> None:
-        """Makes room for all layers, the leaves first, and the tensor root behind them."""
-        self.count, self.depth = count, depth_of(count)
-        self._digests = np.empty(((2 << self.depth), 32), dtype=np.uint8)
+    @property
+    def _rows(self) -> int:
+        """Digests of all layers, the leaves first, and one more: for the tensor root."""
+        return 2 << self.depth
 
-    def _job(self) -> list[int]:
-        """The parameters of the kernel that hashes trees; 0: the leaves stand there already."""
-        return [0, 0, self.count, self._digests.ctypes.data, self.depth, _ZEROS.ctypes.data, 0]
+    def _job(self, digests: int) -> tuple[int, ...]:
+        """The parameters of the kernel that hashes trees; no words: the leaves stand there already."""
+        return (0, 0, self.count, digests, self.depth, _ZEROS_AT, 0)
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -136,24 +137,24 @@ def verify_path(leaf: bytes, index: int, path: Sequence[bytes]) -> bytes:
 
 
 class Tree(ListTree):
-    """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed.
+    """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed."""
 
-    `hashed=False` leaves the hashing to `forest`.
-    """
+    def __init__(self, words: np.ndarray):
+        self._take(words)
+        self._digests = np.empty((self._rows, 32), dtype=np.uint8)
+        _hash_trees([self._job(_address(self._digests))], self.count)
 
-    def __init__(self, words: np.ndarray, hashed: bool = True):
+    def _take(self, words: np.ndarray) -> None:
         self._array = np.ascontiguousarray(words, dtype=np.uint32)
-        self.words = len(words)
+        self.words = self._array.size
         if not self.words:
             raise TensorError("a tensor has at least one word")
-        self._grow(chunk_count(self.words))
-        if hashed:
-            _hash_trees([self])
+        self.count = chunk_count(self.words)
+        self.depth = depth_of(self.count)
 
-    def _job(self) -> list[int]:
-        job = super()._job()
-        job[0], job[1], job[6] = self._array.ctypes.data, self.words, self._digests[-1:].ctypes.data
-        return job
+    def _job(self, digests: int) -> tuple[int, ...]:
+        root = digests + 32 * (self._rows - 1)
+        return (_address(self._array), self.words, self.count, digests, self.depth, _ZEROS_AT, root)
 
     @cached_property
     def tensor_root(self) -> bytes:
@@ -178,19 +179,23 @@ def _zeros() -> np.ndarray:
     return np.frombuffer(b"".join(found), dtype=np.uint8).copy()
 
 
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
 _ZEROS = _zeros()
+_ZEROS_AT = _address(_ZEROS)
 _scratch = threading.local()
 _SMALL = 512  # chunks; fewer are hashed by one thread
 
 
-def _hash_trees(trees: Sequence[ListTree]) -> None:
-    """Fills in the digests of trees."""
-    jobs = np.array([tree._job() for tree in trees], dtype=np.int64)
-    entry = np.array([library.kernel("tree"), jobs.ctypes.data, len(trees), 1, 0], dtype=np.int64)
+def _hash_trees(jobs: Sequence[tuple[int, ...]], chunks: int) -> None:
+    """Fills in the digests of trees that have so many leaves together."""
+    table = np.array(jobs, dtype=np.int64)
+    entry = np.array([library.kernel("tree"), _address(table), len(jobs), 1, 0], dtype=np.int64)
     if not hasattr(_scratch, "own"):
         _scratch.own = Scratch()
-    count = threads() if sum(tree.count for tree in trees) > _SMALL else 1
-    Schedule(entry, 0, 1, len(trees)).run(_scratch.own, count)
+    Schedule(entry, 0, 1, len(jobs)).run(_scratch.own, threads() if chunks > _SMALL else 1)
 
 
 def tensor_root_of(words: int, merkle_root: bytes) -> bytes:
@@ -204,9 +209,19 @@ def tensor_tree(words: np.ndarray) -> Tree:
 
 def forest(tensors: Sequence[np.ndarray]) -> list[Tree]:
     """Commits to many tensors at once."""
-    trees = [Tree(words, hashed=False) for words in tensors]
-    if trees:
-        _hash_trees(trees)
+    trees = []
+    for words in tensors:
+        tree = Tree.__new__(Tree)
+        tree._take(words)
+        trees.append(tree)
+    block = np.empty((sum(tree._rows for tree in trees), 32), dtype=np.uint8)
+    jobs, first, start = [], 0, _address(block)
+    for tree in trees:
+        tree._digests = block[first : first + tree._rows]
+        jobs.append(tree._job(start + 32 * first))
+        first += tree._rows
+    if jobs:
+        _hash_trees(jobs, sum(tree.count for tree in trees))
     return trees
 
 

@@ -24,10 +24,10 @@ def run_op(op: Op | None, values: Sequence[Words]) -> Words:
     """The whole result of one op, flat."""
     if op is None:
         return np.zeros(1, dtype=np.uint32)
-    used = sorted({a.value for a in op.operands if a.value != NO_VALUE}) or [0]
+    used = sorted({a.value for a in op.operands if a.value != NO_VALUE})
     number = {value: i for i, value in enumerate(used)}
     operands = tuple(replace(a, value=number.get(a.value, NO_VALUE)) for a in op.operands)
-    read = [np.ascontiguousarray(values[v], dtype=np.uint32) for v in used]
+    read = [np.ascontiguousarray(values[v], dtype=np.uint32) for v in used] or [np.zeros(1, dtype=np.uint32)]
     alone = Program(tuple(len(r) for r in read), [], [replace(op, operands=operands).encode()], (0,))
     return execute(alone, read)[0]
 

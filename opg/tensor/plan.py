@@ -7,6 +7,7 @@ take every access map there is; so a plan never refuses a program.
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import lcm, prod
@@ -17,7 +18,8 @@ from opg.tensor.kernels import library
 from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
-TILE = 16_384  # words of work that make a tile worth its ticket
+TILE = 16_384  # words of work in a tile
+TICKET = 4 * TILE  # words of work, some ten microseconds, that are worth waking and waiting for another thread
 GATHERED = 1 << 18  # words of a MOVE with short rows that is made by a table of addresses
 GATHER_TILE = 2048  # words
 FUSED = ("map", "reduce rows")  # kernels whose steps may be fused
@@ -281,7 +283,7 @@ class Plan:
         if not keep:
             self._fuse()
         self._lay_out()
-        self._link()
+        self._linked = threading.Lock()
 
     # ---- memory
 
@@ -324,16 +326,25 @@ class Plan:
             self._used += array.size
         return self._known[key]
 
+    def link(self) -> None:
+        """Compiles the kernels; lays the parameters of all steps and the schedule into one table, `longs`.
+
+        `inside` and `memory` are the places of its numbers that are addresses in the table itself and in the plan's memory.
+        """
+        with self._linked:
+            if not hasattr(self, "longs"):
+                self._link()
+
     def _link(self) -> None:
-        """Lays the parameters of all steps and the schedule into one table; notes which of its numbers are addresses."""
         inside: list[int] = []
         memory: list[int] = []
         entries = [self._entry(step, inside, memory) for step in self.steps]
         self.entries, self.tickets = self._schedule(entries, inside)
         self.singly = self._lay([(*entry, 0) for entry in entries], inside)
-        self.longs = np.concatenate(self._longs)
         self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
+        longs = np.concatenate(self._longs)
         self._longs, self._known = [], {}
+        self.longs = longs
 
     def _entry(self, step: Step, inside: list[int], memory: list[int]) -> tuple[int, int, int, int]:
         """Lays out a step's parameters; gives (kernel, offset, tiles, grain)."""
@@ -498,7 +509,7 @@ class Plan:
             operands += [limit, base, coefs[cut] if cut < r else 0, *coefs[:cut]]
         step.parameters = [*head, *operands, *outer]
         step.tiles = -(-rows // tiles.rows) * across
-        step.grain = max(1, TILE // max(1, tiles.rows * tiles.words * work.cost))
+        step.grain = max(1, TICKET // max(1, tiles.rows * tiles.words * work.cost))
 
     def _emit(self, m: Matched, kernel: str, code: int, parameters: list[Long], tiles: int, grain: int, reads: list[Buffer] | None = None) -> None:  # fmt: skip
         found = [r.buffer for r in m.reads if r.buffer is not None] if reads is None else reads
@@ -579,7 +590,7 @@ class Plan:
         writes = [s.writes[0] for s in group if id(s.writes[0]) not in gone]
         reads = [b for key, b in reads.items() if b not in writes]
         work = unit * sum(s.work.cost * s.work.m.words for s in group) // whole
-        grain = max(1, TILE // max(1, work))
+        grain = max(1, TICKET // max(1, work))
         done.append(Step(group[-1].op, "fused", 0, [], -(-whole // unit), grain, reads, writes, parts=group))
 
     def _move(self, m: Matched) -> None:
@@ -600,7 +611,7 @@ class Plan:
         places = np.concatenate([places, np.repeat(places[-1:], -len(places) % 16)])
         tiles = -(-m.words // GATHER_TILE)
         parameters = [Place(m.out), Place(a.buffer, 4 * a.base), self.table(places), m.words, GATHER_TILE]
-        self._emit(m, "gather", 0, parameters, tiles, max(1, TILE // (4 * GATHER_TILE)))
+        self._emit(m, "gather", 0, parameters, tiles, max(1, TICKET // (4 * GATHER_TILE)))
 
     def _turn(self, m: Matched, q: int) -> None:
         a, rest = m.reads[0], [x for x in range(len(m.dims) - 1) if x != q]
@@ -611,7 +622,7 @@ class Plan:
         blocks = -(-m.dims[q] // 16)
         parameters = [Place(m.out), m.dims[-1], m.dims[q], a.coefs[-1], strides[q], 0, blocks, planes]
         tiles = blocks * len(outs)
-        grain = max(1, TILE // (16 * m.dims[-1]))
+        grain = max(1, TICKET // (16 * m.dims[-1]))
         self._emit(m, "turn", 0, [*parameters, Place(a.buffer, 4 * a.base)], tiles, grain)
 
     def _reduce(self, m: Matched) -> None:
@@ -696,22 +707,20 @@ class Plan:
             if a.coefs[last] and not b.coefs[last]:
                 m.reads[0], m.reads[1] = b, a
             a, b, _ = m.reads
-            kinds = a.coefs[last], b.coefs[last]
-            columns = kinds[0] == 0 and kinds[1] != 0
+            columns = not a.coefs[last] and b.coefs[last] != 0
             rows = any(ca and not cb for ca, cb in zip(a.coefs[:last], b.coefs[:last], strict=True))
-            if columns and (rows or b.buffer.array is not None) and self._multiply(m):
-                return None
-            for number in range(2):
-                self._relay(m, number)
-            if m.reads[0].coefs[last] > m.reads[1].coefs[last] or m.reads[1].buffer.array is not None:
-                m.reads[0], m.reads[1] = m.reads[1], m.reads[0]
+            if columns and (rows or b.buffer.array is not None):
+                return self._multiply(m)
+            if not columns:
+                self._relay(m, 0)
+                self._relay(m, 1)
+                m.reads[:2] = sorted(m.reads[:2], key=lambda read: read.coefs[last])
             a, b, _ = m.reads
             kinds = a.coefs[last], b.coefs[last]
             if kinds in ((0, 1), (1, 1)) or (kinds in ((0, 2), (1, 2)) and b.buffer.array is None):
-                code = m.fn + 256 * kinds[0] + 4096 * kinds[1]
-                return self._rows(m, "contract rows", code, m.steps)
-            if columns and self._multiply(m):
-                return None
+                return self._rows(m, "contract rows", m.fn + 256 * kinds[0] + 4096 * kinds[1], m.steps)
+            if columns:
+                return self._multiply(m)
         return self._rows(m, "contract", m.fn, 4 * m.steps)
 
     def _relay(self, m: Matched, number: int) -> None:
@@ -730,7 +739,7 @@ class Plan:
             coefs[x] = prod(dims[i + 1 :])
         m.reads[number] = replace(read, buffer=Buffer(words.size, words), base=0, coefs=coefs)
 
-    def _multiply(self, m: Matched) -> bool:
+    def _multiply(self, m: Matched) -> None:
         """As a product of matrices: a walks the rows, b the columns, both the batches."""
         a, b, c = m.reads
         r = len(m.dims)
@@ -810,10 +819,9 @@ class Plan:
             b.coefs[columns[0]], length, *panels,
         ]  # fmt: skip
         total = tiles * len(widths) * len(batch_table)
-        grain = max(1, 16 * TILE // (tile * min(length, 64) * m.steps))
+        grain = max(1, 16 * TICKET // (tile * min(length, 64) * m.steps))
         reads = [x.buffer for x in (a, b, c) if x.buffer is not None]
         self._emit(m, "multiply", m.fn + 256 * library.wide(), parameters, total, grain, reads)
-        return True
 
     @staticmethod
     def _panel_widths(length: int) -> list[int]:

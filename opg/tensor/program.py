@@ -217,6 +217,10 @@ class Program:
             op = decode(data)
             self._decoded.append(op if well_formed(op, first + index) else None)
 
+    def __getstate__(self) -> dict:
+        """Another process makes its own plans, and hashes again what it needs: those hold locks and addresses of this one."""
+        return {name: {} if name == "plans" else getattr(self, name) for name in self.__dataclass_fields__}
+
     @property
     def first_op_value(self) -> int:
         return len(self.input_words) + len(self.constants)

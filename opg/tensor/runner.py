@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from opg.tensor.errors import TensorError
 from opg.tensor.kernels import library
 from opg.tensor.kernels.schedule import Schedule, Scratch, empty, threads
 from opg.tensor.plan import Buffer, Plan
 
 Words = np.ndarray
+LEAST, HALF = np.float32(2.0**-126), np.float32(0.5)
 
 
 class Memory:
     """A plan with memory of its own, ready to run; used by one thread of Python at a time."""
 
     def __init__(self, plan: Plan):
+        plan.link()
         self.plan = plan
         self.words = empty(plan.words)
         longs = plan.longs.copy()
@@ -34,6 +37,12 @@ class Memory:
         return self.words[buffer.offset : buffer.offset + buffer.words]
 
     def run(self, inputs: Sequence[Words]) -> None:
+        """Raises TensorError in a thread whose processor flushes subnormals to zero: its words would be wrong."""
+        if not LEAST * HALF > 0:
+            raise TensorError(
+                "this thread flushes subnormal numbers to zero, so that its results would be wrong; some library was built "
+                "with fast arithmetic and switched that on: run the executor in a process without it"
+            )
         for place, given in zip(self._inputs, inputs, strict=True):
             place[:] = given
         self.schedule.run(self._scratch, threads())

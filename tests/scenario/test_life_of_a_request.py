@@ -77,9 +77,11 @@ def test_honest_answer_is_paid_in_full(world):
     assert world.inference.isFinal(digest)
     outputs = [pack(words) for words in world.trace.outputs]
     world.inference.finalise(terms, outputs, {"from": world.user})
-    shares = {who: world.inference.creditOf(who) for who in (world.owner, world.treasury, world.operator)}
-    assert list(shares.values()) == [FEE // 10, FEE * 3 // 100, FEE - FEE // 10 - FEE * 3 // 100]
-    world.inference.withdrawCredit(world.operator, {"from": world.operator})
+    shares = {who: world.inference.creditOf(who) for who in (world.owner, world.treasury)}
+    assert list(shares.values()) == [FEE // 10, FEE * 3 // 100]
+    world.inference.payIncome(world.operator, {"from": world.user})
+    world.staking.withdrawCredit(world.operator, {"from": world.operator})
+    assert world.opg.balanceOf(world.staking) == world.staking.stakeOf(world.operator)[0]
     assert world.opg.balanceOf(world.inference) == shares[world.owner] + shares[world.treasury]
 
 
@@ -128,6 +130,7 @@ def test_lie_of_one_bit_is_judged(world):
     assert proven["right"] == int(w.trace.results[LIE_OP][LIE_ELEMENT])
     assert bin(proven["claimed"] ^ proven["right"]).count("1") == 1
     assert w.staking.creditOf(w.challenger) == LOCAL.penalty // 2
+    w.staking.burnSlashed({"from": w.user})
     assert w.opg.totalSupply() == 10**9 * OPG - LOCAL.penalty // 2
     w.inference.refund(terms, {"from": w.user})
     assert w.inference.creditOf(w.user) == FEE

@@ -141,9 +141,9 @@ def test_unmodified_sdk_reads_digits_and_its_user_pays(world):
         world.stage.local.advance(LOCAL.window_seconds + 1)
         share = PRICE - PRICE // 10 - PRICE * LOCAL.protocol_fee_bps // 10_000
         until = time.monotonic() + 30
-        while world.read("Inference", "creditOf", host.address) < 3 * share and time.monotonic() < until:
+        while world.read("Inference", "incomeOf", host.address) < 3 * share and time.monotonic() < until:
             time.sleep(0.2)
-        assert world.read("Inference", "creditOf", host.address) == 3 * share
+        assert world.read("Inference", "incomeOf", host.address) == 3 * share
     assert facade.withdraw(world.user) == DEPOSIT - 3 * PRICE
     assert world.stage.balance(world.user.address) == 100 * OPG - 3 * PRICE
 

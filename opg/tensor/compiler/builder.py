@@ -130,7 +130,7 @@ class Builder:
     # ---- operands
 
     def _constant_ref(self, words: np.ndarray) -> Ref:
-        key = hashlib.sha256(words.tobytes()).digest()
+        key = hashlib.sha256(words).digest()
         if key not in self._constants:
             self._constants[key] = len(self.arrays)
             self.arrays.append(words)
@@ -176,7 +176,8 @@ class Builder:
             raise TensorError(f"needs an operation beyond the referee's limits: {op}")
         if fold and all(o.ref is None or o.ref[0] == "constant" for o in draft.operands):
             refs = list(dict.fromkeys(o.ref for o in draft.operands if o.ref))
-            words = run_op(draft.op({r: i for i, r in enumerate(refs)}), [self.arrays[r[1]] for r in refs])
+            arrays = [self.arrays[r[1]] for r in refs] or [np.zeros(1, np.uint32)]  # a program reads something
+            words = run_op(draft.op({r: i for i, r in enumerate(refs)}), arrays)
             return constant(from_words(words, dtype, tuple(dims)))
         key = draft.key()
         if key not in self._known:
@@ -187,7 +188,9 @@ class Builder:
             self.lengths["op", self._known[key]] = prod(dims)
         return Value(tuple(dims), dtype, ("op", self._known[key]), strides_of(dims))
 
-    def _fits(self, kind: int, fn: int, dims: Sequence[int], operands: Sequence[Operand], reduced: Sequence[int]) -> Op:
+    def _trial(
+        self, kind: int, fn: int, dims: Sequence[int], operands: Sequence[Operand], reduced: Sequence[int]
+    ) -> Op:
         copies = [
             Operand(o.ref, list(o.coefs), o.base, o.fill, [(a, b, list(c)) for a, b, c in o.guards]) for o in operands
         ]
@@ -397,7 +400,7 @@ class Builder:
         extra = [Operand(("op", 0), [0] * (len(dims) + len(reduced)))] if kind == Kind.CONTRACT else []
 
         def fits(size: Sequence[int]) -> bool:
-            return well_formed(self._fits(kind, fn, dims, [*operands, *extra], size), ANY_NUMBER)
+            return well_formed(self._trial(kind, fn, dims, [*operands, *extra], size), ANY_NUMBER)
 
         def cut(start: list[int], size: list[int], axis: int) -> list[tuple[list[int], list[int]]]:
             if fits(size):
@@ -468,9 +471,9 @@ class Builder:
         if source.is_constant:
             return source
         dims, reduced = source.shape[:count], source.shape[count:]
-        now = self._fits(Kind.REDUCE, fn, dims, [self.read(source)], reduced)
+        now = self._trial(Kind.REDUCE, fn, dims, [self.read(source)], reduced)
         flat = Operand(source.ref, list(strides_of(source.shape)))
-        best = self._fits(Kind.REDUCE, fn, dims, [flat], reduced)
+        best = self._trial(Kind.REDUCE, fn, dims, [flat], reduced)
         if well_formed(now, ANY_NUMBER) and now.proof_bytes <= STRIDED * best.proof_bytes:
             return source
         return self.copy(source)

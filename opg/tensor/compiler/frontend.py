@@ -62,22 +62,23 @@ def compile_onnx(source: str | Path | bytes, bindings: Mapping[str, int] | None 
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
     except OSError as error:
         raise CompileError(f"cannot read {source}: {error.strerror}") from None
-    model = _load(data)
+    frontend, digest = _Frontend(_load(data), bindings), hashlib.sha256(data).digest()
+    del data
     try:
-        program, inputs, outputs = _Frontend(model, bindings).compile()
+        program, inputs, outputs = frontend.compile()
     except CompileError:
         raise
     except TensorError as error:
         raise CompileError(str(error)) from None
-    operators = Counter(n.op_type for n in model.graph.node)
+    operators = Counter(n.op_type for n in frontend.model.graph.node)
     text = ",".join(f"{k}={v}" for k, v in sorted(bindings.items()))
-    return Compiled(program, inputs, outputs, report_of(program, operators), hashlib.sha256(data).digest(), text)
+    return Compiled(program, inputs, outputs, report_of(program, operators), digest, text)
 
 
 def _load(data: bytes) -> onnx.ModelProto:
     try:
+        onnx.checker.check_model(data)
         model = onnx.load_from_string(data)
-        onnx.checker.check_model(model)
     except Exception as error:
         first = (str(error).strip().splitlines() or ["no details"])[0]
         raise CompileError(f"not a valid ONNX file: {first}") from None
@@ -110,6 +111,8 @@ class _Frontend:
         opsets = _opsets(self.model.opset_import)
         scope = _Scope()
         self._initialise(graph, scope)
+        self._forget_initializers()
+        graph = self.model.graph
         inputs = self._inputs(graph, scope)
         self._nodes(graph, opsets, scope, "", 0)
         outputs, specs = [], []
@@ -122,6 +125,13 @@ class _Frontend:
             specs.append(Spec(info.name, value.dtype, value.shape))
         program = self.build.finish([s.words for s in inputs], outputs)
         return program, inputs, tuple(specs)
+
+    def _forget_initializers(self) -> None:
+        """Their arrays are known; a copy of the model without them lets go of as much memory again."""
+        del self.model.graph.initializer[:]
+        light = onnx.ModelProto()
+        light.CopyFrom(self.model)
+        self.model, self.functions = light, {(f.domain, f.name): f for f in light.functions}
 
     def _output(self, value: Value) -> Value:
         """An output is always a whole result of an op, row-major."""

@@ -335,7 +335,7 @@ def _pick(_: int) -> Callable:
                     continue
                 low, high = _bounds(p, operand, values, t, count, 0, True)
                 for i in range(count):
-                    place = address + i * step + stride * min(max(word_at(b, i), 0), top)
+                    place = address + i * step + stride * min(max(word_at(b, i * ib), 0), top)
                     if low <= i < high and 0 <= place < limit:
                         set_word(out, i, word_at(long_at(operand, SOURCE), place))
                     else:

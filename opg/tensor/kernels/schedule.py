@@ -60,7 +60,7 @@ class Schedule:
 
     def __init__(self, longs: np.ndarray, offset: int, count: int, tickets: int):
         self.longs, self.count, self.tickets = longs, count, tickets
-        self.entries = longs.ctypes.data + 8 * offset
+        self.entries = longs.__array_interface__["data"][0] + 8 * offset
 
     def run(self, scratch: Scratch, threads: int) -> None:
         if threads == 1 or self.tickets <= self.count:
@@ -80,7 +80,7 @@ class Scratch:
     def address(self, thread: int) -> int:
         while len(self._blocks) <= thread:
             self._blocks.append(empty(library.SCRATCH // 4))
-        return self._blocks[thread].ctypes.data
+        return self._blocks[thread].__array_interface__["data"][0]
 
 
 class Job:
@@ -92,7 +92,14 @@ class Job:
 
     def take_part(self, thread: int, stay: bool) -> None:
         s = self.schedule
-        library.take_part(s.entries, s.count, s.tickets, self.counters.ctypes.data, self.scratch.address(thread), stay)
+        library.take_part(
+            s.entries,
+            s.count,
+            s.tickets,
+            self.counters.__array_interface__["data"][0],
+            self.scratch.address(thread),
+            stay,
+        )
 
 
 class Helpers:

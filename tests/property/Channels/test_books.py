@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.conftest import DEEP
 from tests.evm import Evm, Reverted, account
 from tests.lineage import Lineage
+from tests.market import deploy_guardian, deploy_staking
 from tests.typed import sign
 from tests.unit.Channels.conftest import VOUCHER
 
@@ -52,11 +53,15 @@ class Ghost:
     """Who has what. Amounts in wei, times in seconds."""
 
     def __init__(self):
+        self.bps = self.next_bps = PROTOCOL_BPS
+        self.next_bps_at = 0
         self.balance = defaultdict(int)
         self.deposit = defaultdict(int)
         self.closable_at = {}
         self.redeemed = defaultdict(int)
         self.credit = defaultdict(int)
+        self.income = defaultdict(int)
+        self.staked = defaultdict(int)  # credits in Staking: nobody delegates
         self.key_until = defaultdict(int)
         self.owner = {}
         self.lineage = Lineage()
@@ -77,6 +82,13 @@ class Ghost:
         refuse_if(self.key_until[payer, key] < now, "NotAKey")
         self.key_until[payer, key] = min(self.key_until[payer, key], now + CLOSE_SECONDS)
 
+    def protocol_bps(self, now):
+        """A vote changes it once everything that was signed before could be redeemed."""
+        return self.next_bps if now >= self.next_bps_at else self.bps
+
+    def vote(self, bps, now):
+        self.bps, self.next_bps, self.next_bps_at = self.protocol_bps(now), bps, now + CLOSE_SECONDS
+
     def redeem(self, voucher, signer, now):
         """Pays one voucher whose signature is good; returns what was paid."""
         payer, operator, model, total, deadline = voucher
@@ -85,11 +97,11 @@ class Ghost:
         paid = min(max(0, total - self.redeemed[payer, operator, model]), self.deposit[payer, operator])
         self.redeemed[payer, operator, model] += paid
         self.deposit[payer, operator] -= paid
-        protocol, shares = paid * PROTOCOL_BPS // 10_000, self.lineage.split(model, paid)
+        protocol, shares = paid * self.protocol_bps(now) // 10_000, self.lineage.split(model, paid)
         self.credit[TREASURY] += protocol
         for each, share in shares.items():
             self.credit[self.owner[each]] += share
-        self.credit[operator] += paid - protocol - sum(shares.values())
+        self.income[operator] += paid - protocol - sum(shares.values())
         return paid
 
     def redeem_one(self, voucher, signer, now):
@@ -98,11 +110,11 @@ class Ghost:
         return paid
 
     def redeem_many(self, entries, now):
-        before = self.redeemed.copy(), self.deposit.copy(), self.credit.copy()
+        before = self.redeemed.copy(), self.deposit.copy(), self.credit.copy(), self.income.copy()
         try:
             return sum(self.redeem(voucher, signer, now) for voucher, signer in entries)
         except Refused:
-            self.redeemed, self.deposit, self.credit = before
+            self.redeemed, self.deposit, self.credit, self.income = before
             raise
 
     def start_close(self, payer, operator, now):
@@ -128,6 +140,12 @@ class Ghost:
         self.balance[to] += amount
         return amount
 
+    def pay_income(self, operator):
+        refuse_if(self.income[operator] == 0, "NoIncome")
+        amount = self.income.pop(operator)
+        self.staked[operator] += amount
+        return amount
+
     def give(self, person, amount):
         refuse_if(self.balance[person] < amount, "ERC20InsufficientBalance")
         self.balance[person] -= amount
@@ -141,7 +159,11 @@ class Books(RuleBasedStateMachine):
         bank = account(30)
         self.opg = self.evm.deploy("OPG", bank)
         self.models = self.evm.deploy("Models")
-        self.channels = self.evm.deploy("Channels", self.opg, self.models, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS)
+        guardian = deploy_guardian(self.evm)
+        self.staking = deploy_staking(self.evm, self.opg, guardian)
+        self.channels = self.evm.deploy(
+            "Channels", self.opg, self.models, self.staking, guardian, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
+        )
         for payer in PAYERS:
             self.opg.transfer(payer, WEALTH, sender=bank)
             self.opg.approve(self.channels, 2**256 - 1, sender=payer)
@@ -176,6 +198,12 @@ class Books(RuleBasedStateMachine):
         voucher = (payer, operator, model, total, self.evm.now + life)
         signature = sign(signer, self.channels, "OPG Channels", VOUCHER, voucher)
         return (voucher, signer, signature), (voucher, signer)
+
+    @rule(bps=st.sampled_from([0, PROTOCOL_BPS, 1_000]))
+    def vote(self, bps):
+        """Another share for the treasury, later."""
+        self.channels.setProtocolFeeBps(bps, sender=account(0))
+        self.ghost.vote(bps, self.evm.now)
 
     @rule(payer=payers, operator=operators, amount=amounts)
     def deposit(self, payer, operator, amount):
@@ -252,6 +280,14 @@ class Books(RuleBasedStateMachine):
             lambda: self.channels.withdrawCredit(to, sender=person),
         )
 
+    @rule(operator=operators, caller=st.sampled_from(ALL))
+    def pay_income(self, operator, caller):
+        """Somebody sends an operator's income on."""
+        self.same(
+            lambda: self.ghost.pay_income(operator),
+            lambda: self.channels.payIncome(operator, sender=caller),
+        )
+
     @rule(model=models, to=owners)
     def sell(self, model, to):
         """A model changes hands."""
@@ -274,15 +310,17 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def books_are_equal(self):
-        """Everybody has in the contracts what the ghost says, to the wei; Σ deposits + Σ credits ≤ balance, and what is
+        """Everybody has in the contracts what the ghost says, to the wei; Σ deposits + Σ credits + Σ incomes ≤ balance, and what is
         more was donated.
         """
         ghost, channels = self.ghost, self.channels
-        owed = sum(ghost.deposit.values()) + sum(ghost.credit.values())
+        owed = sum(ghost.deposit.values()) + sum(ghost.credit.values()) + sum(ghost.income.values())
         assert self.opg.balanceOf(channels) == owed + ghost.donated
         for person in ALL:
             assert self.opg.balanceOf(person) == ghost.balance[person]
             assert channels.creditOf(person) == ghost.credit[person]
+            assert channels.incomeOf(person) == ghost.income[person]
+            assert self.staking.creditOf(person) == ghost.staked[person]
         assert all(self.models.ownerOf(m) == ghost.owner[m].address for m in MODELS)
         for payer in PAYERS:
             for operator in OPERATORS:

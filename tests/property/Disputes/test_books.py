@@ -187,6 +187,7 @@ class Books(RuleBasedStateMachine):
         self.credit: Counter = Counter()  # by contract and account
         self.stake = {self.world.bob: Stake(STAKE, STAKE), self.carol: Stake(CAROLS_STAKE, CAROLS_STAKE)}
         self.escrow = self.to_burn = self.burned = 0
+        self.income: Counter[str] = Counter()  # of operators, in Inference
         self.given: list[Given] = []
         self.games: list[Played] = []
         self.may_dispute = self.may_slash = True
@@ -343,7 +344,7 @@ class Books(RuleBasedStateMachine):
         elif self.is_final(given):
             inference.finalise(given.request, outputs, sender=self.world.charlie)
             self.owe("inference", self.world.charlie, FEE * PROTOCOL_FEE_BPS // 10_000)
-            self.owe("inference", given.operator, FEE - FEE * PROTOCOL_FEE_BPS // 10_000)
+            self.income[given.operator.address] += FEE - FEE * PROTOCOL_FEE_BPS // 10_000
         else:
             return
         self.escrow -= FEE
@@ -625,6 +626,7 @@ class Books(RuleBasedStateMachine):
             for name, part in self.parts.items():
                 assert part.creditOf(who) == self.credit[name, who.address], (name, who.address)
         for operator, pool in self.stake.items():
+            assert w.inference.incomeOf(operator) == self.income[operator.address]
             active, thawing, locked = w.staking.stakeOf(operator)
             assert (active, thawing, locked) == (pool.active, pool.worth(pool.thawing), pool.locked)
 
@@ -634,7 +636,7 @@ class Books(RuleBasedStateMachine):
         for (part, _), amount in self.credit.items():
             owed[part] += amount
         assert w.token.balanceOf(w.disputes) == owed["disputes"] + len(self.running) * BOND
-        assert w.token.balanceOf(w.inference) == owed["inference"] + self.escrow
+        assert w.token.balanceOf(w.inference) == owed["inference"] + self.escrow + self.income.total()
         pools = sum(pool.tokens for pool in self.stake.values())
         assert w.token.balanceOf(w.staking) == owed["staking"] + pools + self.to_burn
         assert w.staking.burnable() == self.to_burn

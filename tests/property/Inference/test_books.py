@@ -18,6 +18,7 @@ from tests.lineage import Lineage
 from tests.market import (
     BURN_BPS,
     INPUT_WORDS,
+    JAIL_SECONDS,
     MAX_RESPONSE_SECONDS,
     MIN_RESPONSE_SECONDS,
     MIN_STAKE,
@@ -35,6 +36,7 @@ from tests.market import (
     bundle,
     header,
 )
+from tests.property.Staking.books import Operator, Thaw
 
 ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
 USERS = (ALICE, DAVE)
@@ -115,8 +117,10 @@ class InferenceBooks(RuleBasedStateMachine):
         self.purse = {who: self.token.balanceOf(who) for who in PEOPLE}
         self.credit = dict.fromkeys(PEOPLE, 0)  # in Inference
         self.bounty = dict.fromkeys(PEOPLE, 0)  # in Staking
-        self.active, self.thawing, self.locked = STAKE, 0, 0
-        self.thaw: tuple[int, int] | None = None  # id, until: one at a time, so the pool is its worth
+        self.stake_books = Operator((self.inference,))
+        self.stake_books.stake(BOB, STAKE, 0, 0)
+        self.thaws: dict[int, Thaw] = {}
+        self.burnable = self.income = 0
         self.owner = {1: CHARLIE, 2: DAVE, 3: ALICE, 4: CHARLIE}  # of the models
         self.deprecated: set[int] = set()
         self.price: dict[int, int | None] = dict.fromkeys(self.owner, PRICE)
@@ -124,12 +128,13 @@ class InferenceBooks(RuleBasedStateMachine):
         self.armed = True  # whether Inference may slash
         self.evidence: dict[int, tuple] = {}  # by batch
         self.salt = 0
+        self.collateral, self.protocol_bps = COLLATERAL, PROTOCOL_FEE_BPS  # of requests to come
 
     # -- helpers --------------------------------------------------------------
 
     @property
     def free(self) -> int:
-        return max(self.active - self.locked, 0)
+        return self.stake_books.free
 
     @property
     def judge(self) -> Any:
@@ -137,16 +142,19 @@ class InferenceBooks(RuleBasedStateMachine):
 
     @property
     def live(self) -> bool:
-        return self.active >= MIN_STAKE
+        return self.has_min_stake and not self.stake_books.jailed_until
+
+    @property
+    def has_min_stake(self) -> bool:
+        return self.stake_books.active >= MIN_STAKE
 
     def slashed(self, amount: int, beneficiary: Any) -> int:
         """What a slash takes, entered into the books."""
-        total = self.active + self.thawing
-        taken = min(amount, total)
-        from_thawing = taken * self.thawing // total if total else 0
-        self.active -= taken - from_thawing
-        self.thawing -= from_thawing
-        self.bounty[beneficiary] += taken + -taken * BURN_BPS // 10_000
+        taken, _, dust = self.stake_books.slash(amount)
+        bounty = taken + -taken * BURN_BPS // 10_000
+        self.bounty[beneficiary] += bounty
+        self.burnable += taken - bounty + dust
+        self.stake_books.jailed_until = self.evm.now + JAIL_SECONDS
         return taken
 
     def some(self, data: Any, state: str) -> tuple[bytes, Asked]:
@@ -157,9 +165,16 @@ class InferenceBooks(RuleBasedStateMachine):
 
     def end(self, each: Asked) -> None:
         each.state = "ended"
-        self.locked -= COLLATERAL
+        self.stake_books.locked[self.inference] -= each.terms.collateral
 
     # -- requests -------------------------------------------------------------
+
+    @rule(collateral=st.sampled_from([1, COLLATERAL // 2, COLLATERAL]), bps=st.sampled_from([0, 200, 1_000]))
+    def vote(self, collateral, bps):
+        """Other terms, of requests to come only."""
+        self.inference.setCollateral(collateral, sender=self.market.admin)
+        self.inference.setProtocolFeeBps(bps, sender=self.market.admin)
+        self.collateral, self.protocol_bps = collateral, bps
 
     @rule(version=versions, price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
     def offer(self, version, price):
@@ -191,7 +206,7 @@ class InferenceBooks(RuleBasedStateMachine):
             problem = "FeeTooLow"
         elif not self.live:
             problem = "OperatorNotLive"
-        elif self.free < COLLATERAL:
+        elif self.free < self.collateral:
             problem = "NotEnoughStake"
         else:
             event = self.market.ask_receipt(**ask).event("Requested")
@@ -199,7 +214,9 @@ class InferenceBooks(RuleBasedStateMachine):
             self.asked[event.requestId] = Asked(event.request, user)
             purse = self.credit if self.credit[user] >= fee else self.purse
             purse[user] -= fee
-            self.locked += COLLATERAL
+            self.stake_books.locked[self.inference] += self.collateral
+            terms = event.request
+            assert (terms.collateral, terms.protocolFeeBps) == (self.collateral, self.protocol_bps)
             return
         with reverts(problem):
             self.market.ask(**ask)
@@ -210,7 +227,7 @@ class InferenceBooks(RuleBasedStateMachine):
         """In time, by the operator's key alone."""
         self.answer(*self.some(data, "open"), words)
 
-    @precondition(lambda self: self.live and self.free >= COLLATERAL)
+    @precondition(lambda self: self.live and self.free >= self.collateral)
     @rule(
         user=users, version=versions, extra=st.integers(0, 5 * PRICE), seconds=patience, callback=callbacks,
         words=outputs,
@@ -227,7 +244,7 @@ class InferenceBooks(RuleBasedStateMachine):
             self.inference.fulfil(each.terms, words, sender=DAVE)
         if self.evm.now > each.terms.deadline:
             return
-        if not self.live:
+        if not self.has_min_stake:  # in jail, promises made before are kept
             with reverts("OperatorNotLive", BOB):
                 self.inference.fulfil(each.terms, words, sender=FRANK)
             return
@@ -251,11 +268,11 @@ class InferenceBooks(RuleBasedStateMachine):
         event = self.inference.finalise(each.terms, each.outputs, sender=caller).event("Finalised")
         assert event.callbackSucceeded == (each.terms.callback == self.receivers[1])
         fee = each.terms.fee
-        protocol, shares = fee * PROTOCOL_FEE_BPS // 10_000, self.lineage.split(each.terms.version, fee)
+        protocol, shares = fee * each.terms.protocolFeeBps // 10_000, self.lineage.split(each.terms.version, fee)
         self.credit[ERIN] += protocol
         for model, share in shares.items():
             self.credit[self.owner[model]] += share
-        self.credit[BOB] += fee - protocol - sum(shares.values())
+        self.income += fee - protocol - sum(shares.values())
         self.end(each)
 
     @precondition(lambda self: self.any_in("open"))
@@ -270,7 +287,7 @@ class InferenceBooks(RuleBasedStateMachine):
         taken = self.inference.expire(each.terms, sender=caller).event("Expired").slashed
         self.credit[each.user] += each.terms.fee
         self.end(each)
-        assert taken == (self.slashed(COLLATERAL, each.user) if self.armed else 0)
+        assert taken == (self.slashed(each.terms.collateral, each.user) if self.armed else 0)
 
     @precondition(lambda self: self.any_in("answered"))
     @rule(data=st.data(), caller=st.sampled_from(PEOPLE))
@@ -432,33 +449,52 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(amount=st.sampled_from([1, COLLATERAL, 3 * MIN_STAKE]))
     def stake(self, amount):
         """More."""
+        if self.stake_books.own.spent:
+            with reverts("PoolSpent"):
+                self.staking.stake(amount, sender=BOB)
+            return
         self.staking.stake(amount, sender=BOB)
-        self.active += amount
+        self.burnable += self.stake_books.stake(BOB, amount, self.evm.now, 0)
         self.purse[BOB] -= amount
 
-    @precondition(lambda self: self.thaw is None and self.free)
+    @precondition(lambda self: self.free)
     @rule(part=st.sampled_from([1, 3, 10]))
     def start_thaw(self, part):
         """All or a part of what no request holds."""
         amount = -(-self.free // part)
         with reverts("StakeLocked", self.free, self.free + 1):
             self.staking.startThaw(self.free + 1, sender=BOB)
-        self.thaw = (self.staking.startThaw(amount, sender=BOB).value, self.evm.now + THAWING_SECONDS)
-        self.active -= amount
-        self.thawing += amount
+        thaw_id = self.staking.startThaw(amount, sender=BOB).value
+        self.thaws[thaw_id] = self.stake_books.start_thaw(BOB, thaw_id, amount, self.evm.now + THAWING_SECONDS)
 
-    @precondition(lambda self: self.thaw is not None)
+    @precondition(lambda self: self.thaws)
     @rule()
     def finish_thaw(self):
         """Nothing but what the slashes left."""
-        thaw_id, until = self.thaw
-        if self.evm.now < until:
-            with reverts("ThawingNotOver", until):
+        thaw_id, thaw = next(iter(self.thaws.items()))
+        if self.evm.now < thaw.until:
+            with reverts("ThawingNotOver", thaw.until):
                 self.staking.finishThaw(thaw_id, sender=BOB)
             return
-        assert self.staking.finishThaw(thaw_id, sender=BOB).value == self.thawing
-        self.purse[BOB] += self.thawing
-        self.thawing, self.thaw = 0, None
+        paid, odd = self.stake_books.finish(thaw_id, self.thaws.pop(thaw_id))
+        assert self.staking.finishThaw(thaw_id, sender=BOB).value == paid
+        self.purse[BOB] += paid
+        self.burnable += odd
+
+    @precondition(lambda self: self.stake_books.jailed_until)
+    @rule()
+    def rehabilitate(self):
+        """After the time, with the minimum stake."""
+        if self.evm.now < self.stake_books.jailed_until:
+            problem = "OperatorJailed"
+        elif not self.has_min_stake:
+            problem = "BelowMinStake"
+        else:
+            self.staking.rehabilitate(sender=BOB)
+            self.stake_books.jailed_until = 0
+            return
+        with reverts(problem):
+            self.staking.rehabilitate(sender=BOB)
 
     @rule(amount=st.sampled_from([1, COLLATERAL - 1, PENALTY]))
     def another_fault(self, amount):
@@ -469,6 +505,17 @@ class InferenceBooks(RuleBasedStateMachine):
     def a_window_passes(self):
         """What nobody contests is final."""
         self.evm.sleep(WINDOW_SECONDS + 1)
+
+    @rule(caller=st.sampled_from(PEOPLE))
+    def pay_income(self, caller):
+        """By anyone; nobody delegates, so it is all bob's."""
+        if not self.income:
+            with reverts("NoIncome", BOB):
+                self.inference.payIncome(BOB, sender=caller)
+            return
+        assert self.inference.payIncome(BOB, sender=caller).value == self.income
+        self.bounty[BOB] += self.income
+        self.income = 0
 
     @rule(who=st.sampled_from(PEOPLE))
     def fetch(self, who):
@@ -492,8 +539,10 @@ class InferenceBooks(RuleBasedStateMachine):
     def the_money_is_where_the_books_say(self):
         """To the wei: escrowed fees and credits here, stake and bounties there."""
         escrowed = sum(each.terms.fee for each in self.asked.values() if each.state != "ended")
-        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values())
-        assert self.token.balanceOf(self.staking) == self.active + self.thawing + sum(self.bounty.values())
+        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values()) + self.income
+        assert self.inference.incomeOf(BOB) == self.income
+        staked = self.stake_books.own.tokens + self.burnable
+        assert self.token.balanceOf(self.staking) == staked + sum(self.bounty.values())
         for who in PEOPLE:
             assert self.inference.creditOf(who) == self.credit[who]
             assert self.staking.creditOf(who) == self.bounty[who]
@@ -513,10 +562,12 @@ class InferenceBooks(RuleBasedStateMachine):
     @invariant()
     def the_stake_is_what_the_books_say(self):
         """One collateral for each request that has not ended."""
-        pending = sum(each.state != "ended" for each in self.asked.values())
-        assert self.locked == pending * COLLATERAL
-        assert self.staking.stakeOf(BOB) == (self.active, self.thawing, self.locked)
-        assert self.staking.lockedBy(BOB, self.inference) == self.locked
+        pending = (each.terms.collateral for each in self.asked.values() if each.state != "ended")
+        books, locked = self.stake_books, sum(pending)
+        assert books.locked[self.inference] == locked
+        assert self.staking.stakeOf(BOB) == (books.active, books.own.worth(books.thawing), locked)
+        assert self.staking.lockedBy(BOB, self.inference) == locked
+        assert self.staking.isLive(BOB) == self.live
 
     @invariant()
     def requests_are_where_the_books_say(self):
@@ -552,6 +603,8 @@ class InferenceBooks(RuleBasedStateMachine):
                     self.inference.refund(each.terms, sender=ERIN)
                 elif each.state == "answered":
                     self.inference.finalise(each.terms, each.outputs, sender=ERIN)
+            if self.inference.incomeOf(BOB):
+                self.inference.payIncome(BOB, sender=ERIN)
             for who in PEOPLE:
                 for contract in (self.inference, self.staking):
                     if contract.creditOf(who):

@@ -94,19 +94,19 @@ def test_all_small_pools(pool):
 
 @given(pool=pools(), amount=st.integers(1, SUPPLY) | st.integers(1, 100))
 def test_what_is_added_is_never_worth_more(pool, amount):
-    """Row 7."""
+    """Attack 7."""
     check_add(pool, min(amount, max(SUPPLY - pool[0], 1)))
 
 
 @given(pool=pools(), part=st.fractions(0, 1))
 def test_leaving_pays_the_price(pool, part):
-    """Row 4."""
+    """Attack 4."""
     check_remove(pool, int(pool[1] * part))
 
 
 @given(pool=pools(), amount=st.integers(0, SUPPLY) | st.integers(0, 100) | st.just(2**256 - 1))
 def test_a_slash_takes_what_it_says(pool, amount):
-    """Rows 3 and 5."""
+    """Attacks 3 and 5."""
     check_slash(pool, amount)
     check_slash(pool, max(pool[0] - amount, 0))
 
@@ -121,7 +121,7 @@ def test_exact_amounts_can_be_taken_out(pool, held, part):
 @given(pool=pools(), left=st.fractions(0, 1), first=st.fractions(0, 1))
 @example(pool=(10, 15, 0), left=1, first=0)
 def test_the_order_of_exits_does_not_pay(pool, left, first):
-    """Row 4: going first or last differs by a wei at most, and both together never get more than all."""
+    """Attack 4: going first or last differs by a wei at most, and both together never get more than all."""
     shares = int(pool[1] * left)
     one, two = int(shares * first), shares - int(shares * first)
     (after, early, _), late_alone = POOLS.remove(pool, one), POOLS.remove(pool, two)[1]
@@ -136,7 +136,7 @@ def test_the_order_of_exits_does_not_pay(pool, left, first):
     deeds=st.lists(st.tuples(st.sampled_from("ars"), st.fractions(0, 1)), max_size=12),
 )
 def test_past_shares_are_never_worth_more_later(pool, held, deeds):
-    """Row 25: whatever is added, taken out and slashed, also when the pool ends and begins again. Votes rest on this."""
+    """Attack 25: whatever is added, taken out and slashed, also when the pool ends and begins again. Votes rest on this."""
     mine, now = int(pool[1] * held), pool
     worth = POOLS.worth(pool, mine)
     for what, part in deeds:

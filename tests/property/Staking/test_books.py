@@ -64,6 +64,7 @@ class StakingBooks(RuleBasedStateMachine):
         self.credit = dict.fromkeys(PEOPLE, 0)
         self.invested = dict.fromkeys(PEOPLE, 0)
         self.supply = self.token.totalSupply()
+        self.min_stake = MIN_STAKE
         self.donated = self.burnable = self.rewarded = self.roundings = 0
         self.past: list[tuple[int, dict, dict]] = []  # time, stamps, votes then
 
@@ -325,12 +326,18 @@ class StakingBooks(RuleBasedStateMachine):
         elif self.evm.now < books.jailed_until:
             with reverts("OperatorJailed", who, books.jailed_until):
                 self.staking.rehabilitate(sender=who)
-        elif books.active < MIN_STAKE:
-            with reverts("BelowMinStake", books.active, MIN_STAKE):
+        elif books.active < self.min_stake:
+            with reverts("BelowMinStake", books.active, self.min_stake):
                 self.staking.rehabilitate(sender=who)
         else:
             self.staking.rehabilitate(sender=who)
             books.jailed_until = 0
+
+    @rule(amount=st.sampled_from([1, MIN_STAKE // 2, MIN_STAKE, 2 * MIN_STAKE]))
+    def vote(self, amount):
+        """Another minimum."""
+        self.staking.setMinStake(amount, sender=account(0))
+        self.min_stake = amount
 
     @rule()
     def burn(self):
@@ -400,8 +407,8 @@ class StakingBooks(RuleBasedStateMachine):
         for who, b in self.books.items():
             expect(staking, "stakeOf", who, gives=(b.active, b.own.worth(b.thawing), sum(b.locked.values())))
             expect(staking, "freeStake", who, gives=b.free)
-            expect(staking, "hasMinStake", who, gives=b.active >= MIN_STAKE)
-            expect(staking, "isLive", who, gives=b.active >= MIN_STAKE and not b.jailed_until)
+            expect(staking, "hasMinStake", who, gives=b.active >= self.min_stake)
+            expect(staking, "isLive", who, gives=b.active >= self.min_stake and not b.jailed_until)
             expect(staking, "jailedUntil", who, gives=b.jailed_until)
             expect(staking, "commissionOf", who, gives=(b.commission_at(now), b.next_commission, b.next_at))
             pool = b.pool
@@ -441,7 +448,7 @@ class StakingBooks(RuleBasedStateMachine):
 
     @invariant()
     def nobody_gains_but_by_income(self):
-        """Row 7: no order of deeds takes out more than was put in."""
+        """Attack 7: no order of deeds takes out more than was put in."""
         for who in PEOPLE:
             worth = self._worth(self._stamps(who))
             worth += sum(self.books[t.operator].worth(t) for t in self.thaws.values() if t.owner is who)
@@ -469,7 +476,7 @@ class StakingBooks(RuleBasedStateMachine):
 
     @invariant()
     def votes_of_the_past_only_fall(self):
-        """Row 25."""
+        """Attack 25."""
         for i, (time, stamps, then) in enumerate(self.past):
             votes = {who: self._worth(stamps[who]) for who in PEOPLE}
             assert all(votes[who] <= then[who] for who in PEOPLE)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.market import deploy_guardian, deploy_staking
 from tests.typed import sign
 
 VOUCHER = "Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)"
@@ -17,9 +18,11 @@ def build(evm, alice, charlie, frank):
     opg = evm.deploy("OPG", alice)
     models = evm.deploy("Models")
     models.register("digits", 2_500, sender=charlie)
-    channels = evm.deploy("Channels", opg, models, frank, 500, CLOSE_SECONDS)
+    guardian = deploy_guardian(evm)
+    staking = deploy_staking(evm, opg, guardian)
+    channels = evm.deploy("Channels", opg, models, staking, guardian, frank, 500, CLOSE_SECONDS)
     opg.approve(channels, 2**256 - 1, sender=alice)
-    return SimpleNamespace(opg=opg, models=models, channels=channels)
+    return SimpleNamespace(opg=opg, models=models, staking=staking, channels=channels, guardian=guardian)
 
 
 @pytest.fixture
@@ -33,8 +36,18 @@ def opg(market):
 
 
 @pytest.fixture
+def guardian(market):
+    return market.guardian
+
+
+@pytest.fixture
 def models(market):
     return market.models
+
+
+@pytest.fixture
+def staking(market):
+    return market.staking
 
 
 @pytest.fixture

@@ -40,9 +40,11 @@ def test_another_chain_is_refused(channels, voucher, sign_voucher, alice, bob):
         channels.redeem(voucher(100), alice, signature, sender=bob)
 
 
-def test_another_contract_is_refused(evm, opg, models, channels, voucher, sign_voucher, alice, bob, frank):
+def test_another_contract_is_refused(
+    evm, opg, models, staking, guardian, channels, voucher, sign_voucher, alice, bob, frank
+):
     """Two channels on one chain, both with a deposit."""
-    other = evm.deploy("Channels", opg, models, frank, 500, CLOSE_SECONDS)
+    other = evm.deploy("Channels", opg, models, staking, guardian, frank, 500, CLOSE_SECONDS)
     opg.approve(other, 500, sender=alice)
     other.deposit(bob, 500, sender=alice)
     with reverts("BadSignature", 0, alice):

@@ -49,6 +49,7 @@ def test_a_silent_challenger_loses_its_bond_to_the_operator(world, match, liar, 
     """Row 22: whoever is accused wrongly is paid for the trouble."""
     match.play_until(phase, liar, challenger)
     event = match.time_out().event("OperatorWon")
+    assert (event.gameId, event.answerHash) == (match.id, world.inference.hashAnswer(match.answer))
     assert event.bond == BOND
     assert match.won_by_operator
     assert world.disputes.creditOf(world.bob) == BOND

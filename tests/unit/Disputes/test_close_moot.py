@@ -41,7 +41,7 @@ def test_in_every_phase_the_bond_comes_back(evm, phase):
     other = world.open(winner.answer, by=world.dave).play_until(phase, liar, challenger)
     winner.play(liar, challenger)
     event = other.close_moot(sender=world.charlie).event("Mooted")
-    assert event.gameId == other.id
+    assert (event.gameId, event.answerHash) == (other.id, world.inference.hashAnswer(other.answer))
     assert other.won_by_challenger
     assert world.wealth(world.dave) == PURSE
     assert world.staking.stakeOf(world.bob).active == STAKE - PENALTY

@@ -4,7 +4,7 @@ import pytest
 
 from tests.evm import reverts
 from tests.game_world import BOND, CLOCK_SECONDS, MOVE_SECONDS, PENALTY
-from tests.market import BURN_BPS, DAY, MIN_STAKE, OPG, WINDOW_SECONDS
+from tests.market import DAY, OPG, WINDOW_SECONDS, deploy_staking
 
 BOUNDS = {
     "bond": (OPG, 10_000_000 * OPG),
@@ -33,9 +33,9 @@ def test_the_bounds_themselves_are_fine(world, name, side):
 def test_stake_must_thaw_for_two_windows_and_the_longest_game(world):
     """Row 1: what backed an answer is still there at the last verdict."""
     longest = 2 * WINDOW_SECONDS + world.disputes.maxGameSeconds()
-    world.staking = world.evm.deploy("Staking", world.token, world.admin, MIN_STAKE, longest, BURN_BPS)
+    world.staking = deploy_staking(world.evm, world.token, world.guardian, thawing_seconds=longest)
     world.deploy_disputes()
-    world.staking = world.evm.deploy("Staking", world.token, world.admin, MIN_STAKE, longest - 1, BURN_BPS)
+    world.staking = deploy_staking(world.evm, world.token, world.guardian, thawing_seconds=longest - 1)
     with reverts("OutOfBounds", "thawingSeconds", longest - 1, longest, 2**256 - 1):
         world.deploy_disputes()
 

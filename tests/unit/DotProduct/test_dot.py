@@ -90,7 +90,7 @@ def test_halves_of_the_last_place(harness, seed):
 
 @pytest.mark.parametrize("low, high", [(1, 5), (60, 68), (100, 130), (112, 118), (160, 182), (240, 255)])
 def test_exponents_at_the_ends_of_the_quick_way(harness, low, high):
-    """Products around 2^-126, 2^102, 2^104 and 2^128; sums likewise; runs of steps long enough to go out and come back."""
+    """Products around 2^-126, 2^103, 2^104 and 2^128; sums likewise; runs of steps long enough to go out and come back."""
     rng = np.random.default_rng(low)
     shape = (ROWS, 13)
     for sums in ((1, 4), (100, 130), (225, 235), (250, 255)):
@@ -147,3 +147,14 @@ def test_no_steps(harness):
     """The sum is what it was, though it be a NaN of another kind."""
     for word in (0, 0x80000000, 0x7F800001, 0x3F800000):
         assert harness.dots(word.to_bytes(4, "big"), b"", b"", 0) == word.to_bytes(4, "big")
+
+
+def test_sums_that_outgrow_fixed_point(harness):
+    """Products just below 2^104, all of one sign, so many that their sum would not fit 256 bits; a subnormal holds the quick gait up."""
+    rng = np.random.default_rng(8)
+    for odd in (0x3F800000, 0x00000001, 0x00400000):
+        a, b = (field(rng, 175, 179, (300, 70)) & np.uint32(0x7FFFFFFF) for _ in range(2))
+        a[:, ::7] = odd
+        first = field(rng, 225, 231, (300,)) & np.uint32(0x7FFFFFFF)
+        assert_equal(harness, first, a, b)
+        assert_equal(harness, first | SIGN, a | SIGN, b)

@@ -119,7 +119,7 @@ def test_action_that_fails_takes_its_whole_step_back(evm, too_much):
 
 def test_constructor_that_refuses_is_heard(evm):
     staking = code_of("Staking")
-    step = [(0, staking + encode(["address", "address", *["uint256"] * 3], ["0x" + "11" * 20] * 2 + [0, 0, 0]), [])]
+    step = [(0, staking + encode(["address"] * 3 + ["uint256"] * 3, ["0x" + "11" * 20] * 3 + [0, 0, 0]), [])]
     left = commit(step)
     with reverts("OutOfBounds"):
         evm.deploy("Genesis", left[0]).run(step, left[1], sender=evm.accounts[1])

@@ -45,7 +45,7 @@ def test_the_fee_is_split(market, inference, answered):
     protocol, owner = PRICE * PROTOCOL_FEE_BPS // 10_000, PRICE * OWNER_FEE_BPS // 10_000
     assert inference.creditOf(market.erin) == protocol
     assert inference.creditOf(market.charlie) == owner
-    assert inference.creditOf(market.bob) == PRICE - protocol - owner
+    assert inference.incomeOf(market.bob) == PRICE - protocol - owner
 
 
 @pytest.mark.parametrize("fee", [0, 1, 7, 9_999, 10_001, 999_999 * OPG + 1])
@@ -56,7 +56,7 @@ def test_dust_is_nobodys_but_the_operators(market, inference, fee):
     market.fulfil(req)
     market.after_window()
     inference.finalise(req, [OUTPUT], sender=market.dave)
-    parts = [inference.creditOf(who) for who in (market.erin, market.charlie, market.bob)]
+    parts = [inference.creditOf(market.erin), inference.creditOf(market.charlie), inference.incomeOf(market.bob)]
     assert parts[:2] == [fee * PROTOCOL_FEE_BPS // 10_000, fee * OWNER_FEE_BPS // 10_000]
     assert sum(parts) == fee
 
@@ -76,7 +76,7 @@ def test_shares_never_pass_the_fee(market, inference):
     market.fulfil(req)
     market.after_window()
     other.finalise(req, [OUTPUT], sender=market.dave)
-    assert other.creditOf(market.bob) == PRICE * 4_000 // 10_000
+    assert other.incomeOf(market.bob) == PRICE * 4_000 // 10_000
 
 
 def test_paying_needs_no_role(market, inference, answered):
@@ -85,7 +85,7 @@ def test_paying_needs_no_role(market, inference, answered):
     for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
         staking.revokeRole(role, inference, sender=market.admin)
     inference.finalise(answered, [OUTPUT], sender=market.dave)
-    assert inference.creditOf(market.bob) > 0
+    assert inference.incomeOf(market.bob) > 0
     assert staking.stakeOf(market.bob).locked == 0
 
 
@@ -102,7 +102,7 @@ def test_ancestors_are_paid(market, inference):
     income = PRICE * 4_000 // 10_000
     assert inference.creditOf(market.charlie) == income // 4
     assert inference.creditOf(market.dave) == income - income // 4
-    assert inference.creditOf(market.bob) == PRICE - income - PRICE * PROTOCOL_FEE_BPS // 10_000
+    assert inference.incomeOf(market.bob) == PRICE - income - PRICE * PROTOCOL_FEE_BPS // 10_000
 
 
 def test_a_share_is_fixed_when_asked_and_follows_the_token(market, inference, answered):
@@ -116,14 +116,15 @@ def test_a_share_is_fixed_when_asked_and_follows_the_token(market, inference, an
 def test_a_deprecated_version_is_still_paid(market, inference, answered):
     market.models.deprecate(market.version, sender=market.charlie)
     inference.finalise(answered, [OUTPUT], sender=market.dave)
-    assert inference.creditOf(market.bob) > 0
+    assert inference.incomeOf(market.bob) > 0
 
 
 def test_credits_leave_only_when_fetched(market, inference, answered):
     """Attack 15: no payee can block the others."""
     inference.finalise(answered, [OUTPUT], sender=market.dave)
-    for who in (market.bob, market.charlie, market.erin):
+    for who in (market.charlie, market.erin):
         inference.withdrawCredit(who, sender=who)
+    inference.payIncome(market.bob, sender=market.bob)
     assert market.token.balanceOf(inference) == 0
 
 
@@ -200,7 +201,7 @@ def test_the_answer_is_delivered(market, inference, evm):
 def test_without_code_nothing_is_called(market, inference, callback):
     req = called_back(market, inference, callback)
     assert not inference.finalise(req, [OUTPUT], sender=market.dave).event("Finalised").callbackSucceeded
-    assert inference.creditOf(market.bob) > 0
+    assert inference.incomeOf(market.bob) > 0
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_a_callback_that_fails_never_blocks_payment(market, inference, evm, bomb
     req = called_back(market, inference, evm.deploy(bomb, *arguments))
     receipt = inference.finalise(req, [OUTPUT], sender=market.dave)
     assert not receipt.event("Finalised").callbackSucceeded
-    assert inference.creditOf(market.bob) > 0
+    assert inference.incomeOf(market.bob) > 0
     assert market.staking.freeStake(market.bob) == STAKE
 
 

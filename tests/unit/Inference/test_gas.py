@@ -92,4 +92,5 @@ def test_a_deadline_missed(market, gas_snapshot):
         req = market.ask()
         market.evm.sleep(601)
         receipt = market.inference.expire(req, sender=market.alice)
+        market.out_of_jail()
     gas_snapshot("Inference.expire", receipt)

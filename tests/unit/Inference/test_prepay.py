@@ -60,6 +60,7 @@ def test_a_refund_pays_for_the_next_request(market, inference):
     req = market.ask()
     market.evm.sleep(10_000)
     inference.expire(req, sender=market.dave)
+    market.out_of_jail()
     before = market.token.balanceOf(market.alice)
     market.ask()
     assert market.token.balanceOf(market.alice) == before

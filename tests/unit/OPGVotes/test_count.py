@@ -1,4 +1,4 @@
-"""Votes of OPG, held or staked. Row 25: no wei counts twice."""
+"""Votes of OPG, held or staked. Attack 25: no wei counts twice."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_stake_votes_also_for_who_never_delegated(evm, votes, token, staking, ch
 
 
 def test_tokens_lent_to_another_s_vote_and_then_staked_count_once(evm, votes, token, staking, alice, bob):
-    """Row 25: the delegate on the token loses what the staker gains."""
+    """Attack 25: the delegate on the token loses what the staker gains."""
     token.delegate(alice, sender=bob)
     assert votes.getVotes(alice) == 2_000 * OPG
     staking.stake(600 * OPG, sender=bob)
@@ -56,7 +56,7 @@ def test_tokens_lent_to_another_s_vote_and_then_staked_count_once(evm, votes, to
 
 
 def test_the_same_tokens_do_not_vote_from_two_wallets(evm, votes, token, staking, alice, bob, charlie):
-    """Row 25: staked, taken out, handed on, delegated, staked again: in each moment they count once."""
+    """Attack 25: staked, taken out, handed on, delegated, staked again: in each moment they count once."""
     times = []
 
     def moment():
@@ -81,7 +81,7 @@ def test_the_same_tokens_do_not_vote_from_two_wallets(evm, votes, token, staking
 
 @pytest.mark.parametrize("stake", ["own", "delegated"])
 def test_borrowed_tokens_win_no_past_vote(evm, votes, token, staking, alice, bob, frank, stake):
-    """Row 25: what is borrowed, staked and returned within a second has no votes at its end."""
+    """Attack 25: what is borrowed, staked and returned within a second has no votes at its end."""
     evm.sleep(1)
     snapshot = evm.now - 1
     token.transfer(bob, 10**26, sender=evm.accounts[0])

@@ -47,7 +47,7 @@ def test_answer_is_paid_as_any(facade, market):
     market.fulfil(request)
     market.after_window()
     market.inference.finalise(request, [OUTPUT], sender=market.dave)
-    assert market.inference.creditOf(market.bob) > 0
+    assert market.inference.incomeOf(market.bob) > 0
     assert facade.escrow.available() == DEPOSIT - PRICE
 
 

@@ -9,12 +9,12 @@ BILLION = 10**9
 
 
 def test_an_empty_pool_has_nothing(pools):
-    """Row 3."""
+    """Attack 3."""
     assert pools.slash((0, 0, 7), 5) == ((0, 0, 7), 0, 0)
 
 
 def test_more_than_there_is_takes_all_and_ends_the_pool(pools):
-    """Rows 3 and 7."""
+    """Attacks 3 and 7."""
     assert pools.slash((100, 150, 7), 2**256 - 1) == ((0, 0, 8), 100, 0)
 
 
@@ -30,7 +30,7 @@ def test_more_than_there_is_takes_all_and_ends_the_pool(pools):
     ],
 )
 def test_a_pool_ends_when_it_is_dust(pools, shares, left, ends):
-    """Row 7: by its price and its size, both; nothing else than the dust is lost beyond what was asked for."""
+    """Attack 7: by its price and its size, both; nothing else than the dust is lost beyond what was asked for."""
     after = ((0, 0, 1), 40, left) if ends else ((left, shares, 0), 40, 0)
     assert pools.slash((left + 40, shares, 0), 40) == after
 
@@ -43,7 +43,7 @@ def test_a_spent_pool_takes_nothing_more(pools):
 
 
 def test_no_number_overflows_at_the_greatest_price_and_supply(pools):
-    """Row 9: the whole supply, at a billion shares a wei."""
+    """Attack 9: the whole supply, at a billion shares a wei."""
     supply = 10**27
     full = (supply, supply * BILLION, 2**40 - 2)
     assert pools.add((supply - 1, (supply - 1) * BILLION, 0), 1) == ((supply, supply * BILLION, 0), BILLION, 0)

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from opg.tensor import compile_onnx, element, op_proof, openings, trace
-from opg.tensor.program import Program, decode, well_formed
+from opg.tensor.commitment import bundle_of, node, tensor_root_of
+from opg.tensor.functions import Fn
+from opg.tensor.program import NO_VALUE, Access, Kind, Op, Program, decode, program_root, well_formed
 from tests.evm import Evm, reverts
 from tests.strategies_tensor import random_op
 
 CONTRACT, MAXIMUM, OUTPUT = 0, 5, 9  # ops of the digits program
+NEGATE = Op(Kind.MAP, Fn.NEG, (4,), (), (Access(0, (1,)),)).encode()
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,77 @@ def test_an_inner_node_cannot_stand_for_a_tensor(referee, run):
     count, root, path, runs = openings(run, OUTPUT, 0)[0]
     with reverts("WrongOperand", 0):
         ask(referee, run, OUTPUT, 0, operands=[(count, root, path[1:], runs), openings(run, OUTPUT, 0)[1]])
+
+
+def test_an_inner_node_cannot_stand_for_an_op(referee):
+    """The bytes of an op may be 64, as a node's preimage is: only the path's length tells them apart."""
+    program = Program((4,), [], [NEGATE, NEGATE, NEGATE], (0,))
+    run = trace(program, [np.ones(4, dtype=np.uint32)])
+    tree = program.ops_tree
+    for height, index in [(1, 0), (1, 1), (2, 0)]:
+        preimage = b"".join(tree.layers[height - 1][2 * index : 2 * index + 2])
+        path = [tree.layers[h][(index >> (h - height)) ^ 1] for h in range(height, tree.depth)]
+        with reverts("WrongOp", index):
+            referee.wordCount(program.root, index, (program.header, preimage, path))
+        with reverts("WrongOp", index):
+            referee.element(claim(run, index, 0), (program.header, preimage, path), [])
+
+
+def test_a_tree_deeper_than_its_count_is_refused(referee):
+    """Whoever commits chooses the roots: one constant under a root of two, two results under a root of four."""
+    reads_constant = Op(Kind.MAP, Fn.NEG, (4,), (), (Access(1, (1,)),)).encode()
+    reads_result = Op(Kind.MAP, Fn.NEG, (4,), (), (Access(2, (1,)),)).encode()
+    words = np.ones(4, dtype=np.uint32)
+    program = Program((4,), [words], [reads_constant, reads_result], (0,))
+    run = trace(program, [words])
+
+    (count, root, path, runs), leaf = openings(run, 0, 0)[0], program.constants_root
+    header = (*program.header[:3], node(leaf, leaf), *program.header[4:])
+    proof = (header, *op_proof(program, 0)[1:])
+    with reverts("WrongOperand", 0):
+        ask(referee, run, 0, 0, proof, [(count, root, [*path, leaf], runs)], root=program_root(header))
+
+    count, root, path, runs = openings(run, 1, 0)[0]
+    taller = node(run.tree.root, bytes(32))
+    with reverts("WrongOperand", 0):
+        ask(referee, run, 1, 0, operands=[(count, root, [*path, bytes(32)], runs)], trace=taller)
+
+
+def test_a_bundle_of_more_inputs_is_refused(referee):
+    program = Program((4,), [], [NEGATE], (0,))
+    run = trace(program, [np.ones(4, dtype=np.uint32)])
+    count, root, path, runs = openings(run, 0, 0)[0]
+    two = [path[0], path[0]]
+    with reverts("WrongOperand", 0):
+        ask(referee, run, 0, 0, operands=[(count, root, two, runs)], input=bundle_of(two))
+
+
+def test_a_run_of_the_wrong_form_does_not_lead_to_the_root_zero(referee):
+    """Somebody may commit to the Merkle root 0, which is also what a run of the wrong form leads to."""
+    program = Program((4,), [], [NEGATE], (0,))
+    run = trace(program, [np.ones(4, dtype=np.uint32)])
+    zero = tensor_root_of(4, bytes(32))
+    for wrong in ((1, bytes(256), []), (0, bytes(256), [bytes(32)]), (0, b"", [])):
+        with reverts("WrongRun", 0, 0):
+            ask(referee, run, 0, 0, operands=[(4, bytes(32), [zero], [wrong])], input=bundle_of([zero]))
+
+
+def test_an_immediate_has_an_empty_entry(referee, run):
+    operands = openings(run, CONTRACT, 0)
+    program = Program((4,), [], [Op(Kind.MOVE, 0, (1,), (), (Access(NO_VALUE, (0,), fill=7),)).encode()], (0,))
+    made = trace(program, [np.ones(4, dtype=np.uint32)])
+    assert ask(referee, made, 0, 0) == 7
+    for wrong in ((1, bytes(32), [], []), (0, bytes(32), [], operands[0][3])):
+        with reverts("WrongOperand", 0):
+            ask(referee, made, 0, 0, operands=[wrong])
+
+
+@pytest.mark.parametrize("index, want", [(-5, 10), (-1, 10), (0, 10), (1, 11), (2, 12), (3, 12), (2**31 - 1, 12)])
+def test_a_pick_is_clamped(referee, index, want):
+    words = np.arange(10, 20, dtype=np.uint32)
+    pick = Op(Kind.PICK, 0, (1,), (), (Access(0, (0,)), Access(1, (0,))), stride=1, count=3)
+    program = Program((10, 1), [], [pick.encode()], (0,))
+    assert ask(referee, trace(program, [words, np.array([index & 0xFFFFFFFF], dtype=np.uint32)]), 0, 0) == want
 
 
 def test_another_input_or_trace_is_refused(referee, run):

@@ -29,7 +29,7 @@ def test_anyone_burns_all_of_it_once(staking, token, bob, dave, frank):
 
 
 def test_what_will_burn_is_paid_to_nobody(evm, staking, token, bob, dave, frank):
-    """Row 6: all leave and fetch; exactly that is left, and burns."""
+    """Attack 6: all leave and fetch; exactly that is left, and burns."""
     staking.slash(bob, 30 * OPG, frank, sender=dave)
     thaw = staking.startThaw(70 * OPG, sender=bob).value
     evm.sleep(THAWING_SECONDS)

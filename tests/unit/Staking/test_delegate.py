@@ -25,7 +25,7 @@ def test_what_was_not_paid_does_not_count(staking, token, alice, bob):
 
 @pytest.mark.parametrize("amount", [2**96, 2**120 + 1, 2**208 + 1])
 def test_no_cast_cuts_an_amount_short(staking, alice, bob, amount):
-    """Row 9."""
+    """Attack 9."""
     with reverts("SafeCastOverflowedUintDowncast", 96, amount):
         staking.delegate(bob, amount, 0, sender=alice)
 
@@ -41,7 +41,7 @@ def test_it_is_at_stake_at_once_and_warms(evm, staking, token, alice, bob):
 
 
 def test_it_is_nobody_elses(staking, alice, bob, charlie, frank):
-    """Row 10: the operator's own books, and all other delegators', stay as they are."""
+    """Attack 10: the operator's own books, and all other delegators', stay as they are."""
     staking.delegate(bob, 5 * OPG, 0, sender=alice)
     assert staking.stakeOf(bob) == (0, 0, 0)
     assert staking.delegationOf(bob, frank)[:2] == (0, 0)
@@ -57,7 +57,7 @@ def test_it_makes_nobody_live_and_stands_behind_no_obligation(staking, alice, bo
 
 
 def test_after_a_slash_shares_cost_what_they_are_worth(staking, alice, bob, dave, frank):
-    """Row 7: who comes later pays for no loss of before."""
+    """Attack 7: who comes later pays for no loss of before."""
     staking.delegate(bob, 4 * OPG, 0, sender=alice)
     staking.slash(bob, 2 * OPG, dave, sender=dave)
     assert staking.delegate(bob, 3 * OPG, 0, sender=frank).event("Delegated").shares == 6 * OPG
@@ -66,7 +66,7 @@ def test_after_a_slash_shares_cost_what_they_are_worth(staking, alice, bob, dave
 
 
 def test_a_donation_in_front_of_the_first_delegator_takes_nothing(staking, token, alice, bob, frank):
-    """Row 7: the classic: one wei, then a gift, so that the next one's share rounds to none."""
+    """Attack 7: the classic: one wei, then a gift, so that the next one's share rounds to none."""
     staking.delegate(bob, 1, 0, sender=frank)
     token.transfer(staking, 1_000 * OPG, sender=frank)
     token.approve(staking, 2**256 - 1, sender=frank)
@@ -77,7 +77,7 @@ def test_a_donation_in_front_of_the_first_delegator_takes_nothing(staking, token
 
 
 def test_a_pool_slashed_to_nothing_and_refilled_owes_nothing_to_the_old(evm, staking, alice, bob, dave, frank):
-    """Row 7: neither shares, nor thaws, nor income."""
+    """Attack 7: neither shares, nor thaws, nor income."""
     staking.delegate(bob, 8 * OPG, 0, sender=alice)
     thaw = staking.undelegate(bob, 3 * OPG, sender=alice).value
     staking.slash(bob, 2**256 - 1, dave, sender=dave)
@@ -98,7 +98,7 @@ def test_a_pool_slashed_to_nothing_and_refilled_owes_nothing_to_the_old(evm, sta
 
 
 def test_more_warms_anew_together_with_what_did_not_earn_yet(evm, staking, alice, bob):
-    """Row 8: no old wei warms a new one."""
+    """Attack 8: no old wei warms a new one."""
     staking.delegate(bob, OPG, 0, sender=alice)
     evm.sleep(THAWING_SECONDS - 1)
     staking.delegate(bob, OPG, 0, sender=alice)
@@ -115,6 +115,10 @@ def test_more_leaves_what_earns_earning(evm, staking, alice, bob):
     evm.sleep(THAWING_SECONDS)
     staking.delegate(bob, 2 * OPG, 0, sender=alice)
     assert staking.delegationOf(bob, alice)[:2] == (3 * OPG, OPG)
+    evm.sleep(THAWING_SECONDS)
+    staking.settle(bob, alice, sender=alice)
+    assert staking.delegationOf(bob, alice)[:2] == (3 * OPG, 3 * OPG)
+    assert staking.delegatedTo(bob).earning == 3 * OPG
 
 
 @pytest.fixture
@@ -161,8 +165,18 @@ def test_an_operator_that_lost_all_makes_place_for_another(staking, alice, opera
 
 
 def test_no_stranger_lengthens_the_list(staking, alice, bob, charlie, frank):
-    """Row 10."""
+    """Attack 10."""
     staking.delegate(bob, OPG, 0, sender=frank)
     staking.settle(bob, alice, sender=frank)
     staking.settle(charlie, alice, sender=frank)
     assert staking.operatorsOf(alice) == []
+
+
+def test_the_wei_that_does_not_divide_burns(staking, alice, bob, dave, frank):
+    """Attack 7: else it would lift the price of all other shares."""
+    staking.delegate(bob, 3, 0, sender=alice)
+    staking.slash(bob, 1, dave, sender=dave)
+    assert staking.burnable() == 1
+    assert staking.delegate(bob, 1, 0, sender=frank).event("Delegated").shares == 1
+    assert staking.delegatedTo(bob) == (2, 0, 0)
+    assert staking.burnable() == 2

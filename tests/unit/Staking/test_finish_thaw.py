@@ -23,7 +23,7 @@ def test_an_unknown_thaw_cannot_be_finished(staking, bob):
 
 
 def test_only_the_operator_finishes(evm, staking, bob, charlie):
-    """Row 10: nobody acts for another, not even to his good."""
+    """Attack 10: nobody acts for another, not even to his good."""
     (thaw,) = start(staking, bob, OPG)
     evm.sleep(THAWING_SECONDS)
     with reverts("NoSuchThaw", thaw):
@@ -31,7 +31,7 @@ def test_only_the_operator_finishes(evm, staking, bob, charlie):
 
 
 def test_thawing_takes_its_time_to_the_second(evm, staking, bob):
-    """Row 1."""
+    """Attack 1."""
     (thaw,) = start(staking, bob, OPG)
     until = evm.now + THAWING_SECONDS
     evm.sleep(THAWING_SECONDS - 1)
@@ -59,7 +59,7 @@ def test_a_thaw_is_finished_once(evm, staking, bob):
 
 
 def test_leaving_before_the_verdict_saves_nothing(evm, staking, bob, dave):
-    """Row 1: stake that has thawed long ago is slashed like any other, until it is out."""
+    """Attack 1: stake that has thawed long ago is slashed like any other, until it is out."""
     (thaw,) = start(staking, bob, 100 * OPG)
     evm.sleep(10 * THAWING_SECONDS)
     assert staking.slash(bob, 60 * OPG, dave, sender=dave).value.slashed == 60 * OPG
@@ -68,7 +68,7 @@ def test_leaving_before_the_verdict_saves_nothing(evm, staking, bob, dave):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_every_order_of_exits_pays_alike(evm, staking, token, bob, dave, order):
-    """Row 4."""
+    """Attack 4."""
     thaws = start(staking, bob, 10 * OPG, 20 * OPG, 30 * OPG)
     staking.slash(bob, 25 * OPG, dave, sender=dave)
     evm.sleep(THAWING_SECONDS)
@@ -79,7 +79,7 @@ def test_every_order_of_exits_pays_alike(evm, staking, token, bob, dave, order):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_the_last_exit_never_underflows(evm, staking, bob, dave, order):
-    """Row 4: odd amounts, odd slashes; a wei that does not divide burns."""
+    """Attack 4: odd amounts, odd slashes; a wei that does not divide burns."""
     thaws = start(staking, bob, 3, 7, 11)
     staking.startThaw(100 * OPG - 21, sender=bob)
     staking.slash(bob, 33 * OPG + 1, dave, sender=dave)
@@ -94,7 +94,7 @@ def test_the_last_exit_never_underflows(evm, staking, bob, dave, order):
 
 
 def test_a_pool_slashed_to_nothing_starts_anew(evm, staking, bob, dave):
-    """Row 7: old shares are worth nothing, later thaws are unharmed."""
+    """Attack 7: old shares are worth nothing, later thaws are unharmed."""
     (old,) = start(staking, bob, 40 * OPG)
     staking.slash(bob, 100 * OPG, dave, sender=dave)
     staking.stake(8 * OPG, sender=bob)
@@ -106,7 +106,7 @@ def test_a_pool_slashed_to_nothing_starts_anew(evm, staking, bob, dave):
 
 
 def test_a_pool_slashed_to_dust_starts_anew(evm, staking, bob, dave):
-    """Row 7: else each such slash would multiply the shares until no number held them. The dust burns."""
+    """Attack 7: else each such slash would multiply the shares until no number held them. The dust burns."""
     (old,) = start(staking, bob, 100 * OPG)
     dust = 100 * OPG // 10**9 - 1
     receipt = staking.slash(bob, 100 * OPG - dust, dave, sender=dave)
@@ -134,7 +134,7 @@ def test_a_pool_one_wei_above_dust_goes_on(evm, staking, bob, dave):
 
 
 def test_all_shares_may_thaw_and_the_pool_begin_again(evm, staking, bob):
-    """Row 7: a pool all of whose shares thaw."""
+    """Attack 7: a pool all of whose shares thaw."""
     for _ in range(3):
         (thaw,) = start(staking, bob, 100 * OPG)
         evm.sleep(THAWING_SECONDS)

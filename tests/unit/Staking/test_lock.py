@@ -24,7 +24,7 @@ def test_lock_takes_free_stake(staking, bob, dave):
 
 
 def test_one_stake_never_stands_behind_two_obligations(staking, bob, dave, erin):
-    """Row 9."""
+    """Attack 9."""
     staking.lock(bob, 6 * OPG, sender=dave)
     with reverts("NotEnoughStake", bob, 4 * OPG, 4 * OPG + 1):
         staking.lock(bob, 4 * OPG + 1, sender=erin)
@@ -37,17 +37,22 @@ def test_thawing_stake_stands_behind_nothing_new(staking, bob, dave):
 
 
 def test_a_module_unlocks_only_what_it_locked(staking, bob, dave, erin):
-    """Row 9."""
+    """Attack 9."""
     staking.lock(bob, 4 * OPG, sender=dave)
     staking.lock(bob, 1 * OPG, sender=erin)
+    assert staking.stakeOf(bob) == (10 * OPG, 0, 5 * OPG)
     with reverts("NotLocked", bob, erin, OPG, OPG + 1):
         staking.unlock(bob, OPG + 1, sender=erin)
     assert staking.unlock(bob, OPG, sender=erin).event("Unlocked").amount == OPG
+    assert staking.lockedBy(bob, erin) == 0
+    with reverts("NotLocked", bob, erin, 0, 1):
+        staking.unlock(bob, 1, sender=erin)
+    assert staking.freeStake(bob) == 6 * OPG
     assert staking.lockedBy(bob, dave) == 4 * OPG
 
 
 def test_no_cast_cuts_a_huge_lock_short(staking, bob, dave):
-    """Row 9."""
+    """Attack 9."""
     with reverts("NotEnoughStake", bob, 10 * OPG, 2**96):
         staking.lock(bob, 2**96, sender=dave)
     with reverts("NotLocked", bob, dave, 0, 2**96):
@@ -55,7 +60,7 @@ def test_no_cast_cuts_a_huge_lock_short(staking, bob, dave):
 
 
 def test_a_dismissed_module_still_gives_back(staking, bob, dave, admin):
-    """Row 15: taking a role away traps nobody's stake."""
+    """Attack 15: taking a role away traps nobody's stake."""
     staking.lock(bob, OPG, sender=dave)
     staking.revokeRole(staking.LOCKER_ROLE(), dave, sender=admin)
     staking.unlock(bob, OPG, sender=dave)

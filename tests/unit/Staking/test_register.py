@@ -50,7 +50,7 @@ def test_a_retired_key_never_returns(evm, staking, dave, erin, frank, seconds):
 
 
 def test_another_operators_key_gives_no_power_over_it(staking, bob, dave, frank):
-    """Row 10. A key may serve two operators: what it signs names one of them."""
+    """Attack 10. A key may serve two operators: what it signs names one of them."""
     staking.register(frank, "", sender=bob)
     staking.register(frank, "", sender=dave)
     assert staking.actsFor(bob, frank) and staking.actsFor(dave, frank)

@@ -72,8 +72,15 @@ def test_it_ends_only_with_the_minimum_of_own_stake(evm, staking, alice, bob, da
     assert staking.isLive(bob)
 
 
+def test_exactly_the_minimum_is_enough(evm, staking, bob, dave):
+    staking.slash(bob, MIN_STAKE, dave, sender=dave)
+    evm.sleep(JAIL_SECONDS)
+    staking.rehabilitate(sender=bob)
+    assert staking.isLive(bob)
+
+
 def test_jail_blocks_no_exit(evm, staking, alice, bob, dave):
-    """Row 15: of nobody, of nothing."""
+    """Attack 15: of nobody, of nothing."""
     staking.lock(bob, OPG, sender=dave)
     staking.delegate(bob, 5 * OPG, 0, sender=alice)
     staking.slash(bob, OPG, dave, sender=dave)

@@ -44,7 +44,7 @@ def test_all_is_the_operators_while_nobody_delegates(staking, bob, charlie, dave
 
 
 def test_it_never_enters_a_pool(evm, staking, alice, bob, frank):
-    """Row 7: no price moves by it."""
+    """Attack 7: no price moves by it."""
     staking.stake(OPG, sender=bob)
     staking.delegate(bob, OPG, 0, sender=alice)
     evm.sleep(THAWING_SECONDS)
@@ -89,7 +89,7 @@ def test_settling_late_is_settling_often(staking, alice, bob, charlie, frank, wa
 
 @pytest.mark.parametrize("amount", [1, 2, 59, 60 * OPG + 1, 10**18 + 7])
 def test_parts_never_exceed_the_whole(staking, token, alice, bob, charlie, frank, warm, amount):
-    """Row 17: each is rounded down, the odd wei is the operator's, or nobody's."""
+    """Attack 17: each is rounded down, the odd wei is the operator's, or nobody's."""
     staking.reward(bob, amount, sender=frank)
     parts = [staking.settle(bob, who, sender=frank).value for who in (alice, charlie)]
     own = staking.creditOf(bob)
@@ -98,7 +98,7 @@ def test_parts_never_exceed_the_whole(staking, token, alice, bob, charlie, frank
 
 
 def test_delegating_just_before_income_earns_nothing_of_it(evm, staking, alice, bob, frank, charlie, warm):
-    """Row 8: not in the block before, not one second before it is as old as a thaw."""
+    """Attack 8: not in the block before, not one second before it is as old as a thaw."""
     staking.delegate(bob, 940 * OPG, 2_000, sender=frank)
     staking.settle(bob, frank, sender=frank)
     staking.reward(bob, 60 * OPG, sender=charlie)
@@ -115,7 +115,7 @@ def test_delegating_just_before_income_earns_nothing_of_it(evm, staking, alice, 
 
 
 def test_own_stake_just_before_income_dilutes_nobody(evm, staking, alice, bob, frank, warm):
-    """Row 8: the operator can't either."""
+    """Attack 8: the operator can't either."""
     staking.stake(940 * OPG, sender=bob)
     assert staking.reward(bob, 60 * OPG, sender=frank).event("Rewarded").delegated == 24 * OPG
     evm.sleep(THAWING_SECONDS - 1)
@@ -144,7 +144,7 @@ def test_a_slash_changes_the_parts_but_no_income_of_before(staking, alice, bob, 
 
 
 def test_income_outlives_the_pool(evm, staking, alice, bob, charlie, dave, frank, warm):
-    """Row 7: what was earned before all was slashed is still paid, what comes later is not."""
+    """Attack 7: what was earned before all was slashed is still paid, what comes later is not."""
     staking.reward(bob, 60 * OPG, sender=frank)
     staking.slash(bob, 2**256 - 1, dave, sender=dave)
     assert staking.reward(bob, OPG, sender=frank).event("Rewarded").delegated == 0

@@ -1,4 +1,4 @@
-"""What an operator keeps of its delegators' income, and how it changes. Row 2: slowly, and known before."""
+"""What an operator keeps of its delegators' income, and how it changes. Attack 2: slowly, and known before."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_it_is_nothing_to_begin_with(staking, bob):
 
 @pytest.mark.parametrize("bps", [5_001, 10_001, 2**16 + 1, 2**256 - 1])
 def test_it_is_bounded(staking, bob, bps):
-    """Row 17: no share above the whole, no cast."""
+    """Attack 17: no share above the whole, no cast."""
     with reverts("OutOfBounds", "commissionBps", bps, 0, 5_000):
         staking.setCommission(bps, sender=bob)
 
@@ -31,7 +31,7 @@ def delegated(staking, alice, bob):
 
 
 def test_more_comes_after_as_long_as_stake_thaws(evm, staking, bob, delegated):
-    """Row 2: whoever dislikes it has left by then."""
+    """Attack 2: whoever dislikes it has left by then."""
     event = staking.setCommission(1_500, sender=bob).event("CommissionSet")
     assert event.since == evm.now + THAWING_SECONDS
     assert staking.commissionOf(bob) == (1_000, 1_500, event.since)
@@ -78,7 +78,7 @@ def test_delegators_who_thaw_are_delegators(staking, alice, bob, delegated):
 
 
 def test_a_raise_in_front_of_a_delegation_is_refused(evm, staking, alice, bob, frank):
-    """Row 17: present and announced."""
+    """Attack 17: present and announced."""
     staking.setCommission(300, sender=bob)
     with reverts("CommissionTooHigh", 300, 299):
         staking.delegate(bob, OPG, 299, sender=alice)

@@ -26,7 +26,7 @@ def test_a_part_will_burn_and_the_rest_is_credited(staking, token, bob, charlie,
 
 
 def test_active_and_thawing_are_slashed_alike(staking, bob, dave):
-    """Row 4."""
+    """Attack 4."""
     staking.startThaw(40 * OPG, sender=bob)
     staking.slash(bob, 50 * OPG, dave, sender=dave)
     assert staking.stakeOf(bob) == (30 * OPG, 20 * OPG, 0)
@@ -34,14 +34,14 @@ def test_active_and_thawing_are_slashed_alike(staking, bob, dave):
 
 @pytest.mark.parametrize("amount", [100 * OPG, 100 * OPG + 1, 2**96, 2**256 - 1])
 def test_more_than_there_is_takes_all(staking, bob, dave, amount):
-    """Row 3: it clamps, never reverts."""
+    """Attack 3: it clamps, never reverts."""
     staking.startThaw(33 * OPG + 1, sender=bob)
     assert staking.slash(bob, amount, dave, sender=dave).value.slashed == 100 * OPG
     assert staking.stakeOf(bob) == (0, 0, 0)
 
 
 def test_a_withdrawal_in_front_does_not_make_it_revert(evm, staking, bob, dave):
-    """Row 3: one wei less than the penalty is all that is there."""
+    """Attack 3: one wei less than the penalty is all that is there."""
     thaw = staking.startThaw(1, sender=bob).value
     evm.sleep(THAWING_SECONDS)
     staking.finishThaw(thaw, sender=bob)
@@ -49,7 +49,7 @@ def test_a_withdrawal_in_front_does_not_make_it_revert(evm, staking, bob, dave):
 
 
 def test_nothing_left_is_slashed_to_nothing(staking, bob, dave, frank):
-    """Row 3: nobody's stake, spent stake, and a penalty of zero."""
+    """Attack 3: nobody's stake, spent stake, and a penalty of zero."""
     staking.slash(bob, 100 * OPG, dave, sender=dave)
     burnable = staking.burnable()
     for operator, amount in [(bob, OPG), (frank, OPG), (bob, 0)]:
@@ -59,7 +59,7 @@ def test_nothing_left_is_slashed_to_nothing(staking, bob, dave, frank):
 
 @pytest.mark.parametrize("thawing", [0, 1, 2, 50, 97, 100])
 def test_many_tiny_slashes_take_what_one_huge_takes(staking, charlie, dave, frank, thawing):
-    """Row 5: each takes its wei to the last, and burns at least its part."""
+    """Attack 5: each takes its wei to the last, and burns at least its part."""
     staking.stake(100, sender=charlie)
     if thawing:
         staking.startThaw(thawing, sender=charlie)
@@ -72,7 +72,7 @@ def test_many_tiny_slashes_take_what_one_huge_takes(staking, charlie, dave, fran
 
 @pytest.mark.parametrize("amount", [1, 2, 3, 19_999, 10**18 + 1])
 def test_the_burned_part_rounds_up(staking, bob, dave, amount):
-    """Row 6."""
+    """Attack 6."""
     event = staking.slash(bob, amount, dave, sender=dave).event("Slashed")
     assert event.burned == -(-amount * BURN_BPS // 10_000)
     assert event.burned + event.bounty == amount
@@ -80,7 +80,7 @@ def test_the_burned_part_rounds_up(staking, bob, dave, amount):
 
 @pytest.mark.parametrize("burn_bps", [1_000, 9_000])
 def test_slashing_oneself_with_a_friend_never_pays(evm, token, bob, charlie, dave, burn_bps):
-    """Row 6: skipping the thawing costs at least a tenth, however it is cut."""
+    """Attack 6: skipping the thawing costs at least a tenth, however it is cut."""
     staking = deploy_staking(evm, token, burn_bps=burn_bps)
     staking.grantRole(staking.SLASHER_ROLE(), dave, sender=evm.accounts[0])
     staking.register(bob, "", sender=bob)
@@ -92,7 +92,7 @@ def test_slashing_oneself_with_a_friend_never_pays(evm, token, bob, charlie, dav
 
 
 def test_lending_stake_to_a_liar_pays_the_liar_nothing(staking, alice, bob, charlie, dave):
-    """Row 6: an operator that lies to a friend, again and again, gets a part of its own stake, and nothing of what others lent."""
+    """Attack 6: an operator that lies to a friend, again and again, gets a part of its own stake, and nothing of what others lent."""
     staking.delegate(bob, 900 * OPG, 0, sender=alice)
     for _ in range(10):
         staking.slash(bob, 100 * OPG, charlie, sender=dave)
@@ -121,7 +121,7 @@ def test_own_stake_is_lost_before_what_was_delegated(staking, alice, bob, dave):
 
 
 def test_delegated_stake_is_slashed_alike_thawing_or_not(staking, alice, bob, dave, frank):
-    """Row 4: whoever leaves loses what the others lose."""
+    """Attack 4: whoever leaves loses what the others lose."""
     staking.delegate(bob, 30 * OPG, 0, sender=alice)
     staking.delegate(bob, 60 * OPG, 0, sender=frank)
     thaw = staking.undelegate(bob, 30 * OPG, sender=alice).value
@@ -133,7 +133,7 @@ def test_delegated_stake_is_slashed_alike_thawing_or_not(staking, alice, bob, da
 
 @pytest.mark.parametrize("amount", [150 * OPG, 150 * OPG + 1, 2**256 - 1])
 def test_more_than_both_pools_have_takes_both(staking, alice, bob, dave, amount):
-    """Row 3."""
+    """Attack 3."""
     staking.delegate(bob, 50 * OPG, 0, sender=alice)
     receipt = staking.slash(bob, amount, dave, sender=dave)
     assert receipt.value.slashed == 150 * OPG
@@ -143,7 +143,7 @@ def test_more_than_both_pools_have_takes_both(staking, alice, bob, dave, amount)
 
 
 def test_dust_of_the_delegated_pool_burns(staking, alice, bob, dave):
-    """Row 7."""
+    """Attack 7."""
     staking.delegate(bob, 50 * OPG, 0, sender=alice)
     burnable = 100 * OPG * BURN_BPS // 10_000 + 50 * OPG
     assert staking.slash(bob, 150 * OPG - 7, dave, sender=dave).event("Slashed").fromDelegated == 50 * OPG - 7
@@ -165,7 +165,7 @@ def test_a_slash_ends_liveness(staking, bob, dave):
 
 
 def test_a_beneficiary_that_takes_no_part_blocks_nothing(staking, token, bob, dave):
-    """Row 15: the bounty waits as a credit, whoever it is for, and leaves wherever its owner says."""
+    """Attack 15: the bounty waits as a credit, whoever it is for, and leaves wherever its owner says."""
     staking.slash(bob, OPG, token, sender=dave)
     staking.slash(bob, 20 * OPG, dave, sender=dave)
     before = token.balanceOf(dave)

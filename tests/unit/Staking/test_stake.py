@@ -38,14 +38,24 @@ def test_the_minimum_makes_an_operator_live(staking, bob):
 
 
 def test_more_than_an_account_can_hold_is_refused(staking, bob):
-    """Row 9: no cast cuts an amount short."""
+    """Attack 9: no cast cuts an amount short."""
     with reverts("SafeCastOverflowedUintDowncast", 96, 2**96 + 5):
         staking.stake(2**96 + 5, sender=bob)
 
 
 def test_a_donation_belongs_to_nobody(staking, token, bob):
-    """Row 7: a gift to the contract changes no price."""
+    """Attack 7: a gift to the contract changes no price."""
     staking.stake(10 * OPG, sender=bob)
     token.transfer(staking, 1_000 * OPG, sender=bob)
     staking.startThaw(OPG, sender=bob)
     assert staking.stakeOf(bob) == (9 * OPG, OPG, 0)
+
+
+def test_the_wei_that_does_not_divide_burns(staking, bob, dave):
+    """Attack 7: else it would lift the price of all other shares."""
+    staking.stake(3, sender=bob)
+    staking.slash(bob, 1, dave, sender=dave)
+    assert staking.burnable() == 1
+    assert staking.stake(1, sender=bob).event("Staked").shares == 1
+    assert staking.stakeOf(bob) == (2, 0, 0)
+    assert staking.burnable() == 2

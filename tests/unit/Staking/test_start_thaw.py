@@ -22,7 +22,7 @@ def test_no_more_than_there_is_thaws(staking, bob):
 
 
 def test_no_cast_cuts_a_huge_wish_short(staking, bob):
-    """Row 9."""
+    """Attack 9."""
     with reverts("StakeLocked", 10 * OPG, 2**96 + 1):
         staking.startThaw(2**96 + 1, sender=bob)
 
@@ -51,7 +51,7 @@ def test_thawing_stake_makes_nobody_live(staking, bob):
 
 
 def test_thaws_of_all_operators_have_different_ids(staking, bob, charlie):
-    """Row 9: there is no queue and no key that two could share."""
+    """Attack 9: there is no queue and no key that two could share."""
     staking.stake(OPG, sender=charlie)
     ids = [staking.startThaw(1, sender=who).value for who in (bob, charlie, bob, bob)]
     assert len(set(ids)) == 4
@@ -66,7 +66,7 @@ def test_after_a_slash_new_shares_cost_what_old_ones_are_worth(staking, bob, dav
 
 
 def test_many_thaws_cost_no_more_than_few(evm, staking, bob):
-    """Row 10: nothing loops, so a long queue hurts nobody."""
+    """Attack 10: nothing loops, so a long queue hurts nobody."""
     receipts = []
     for _ in range(50):
         receipts.append(staking.startThaw(1, sender=bob))

@@ -20,13 +20,13 @@ def test_nothing_cannot_thaw(staking, alice, bob):
 
 @pytest.mark.parametrize("amount", [10 * OPG + 1, 2**120, 2**256 - 1])
 def test_no_more_than_there_is(staking, alice, bob, amount):
-    """Row 9."""
+    """Attack 9."""
     with reverts("NotEnoughDelegated", 10 * OPG, amount):
         staking.undelegate(bob, amount, sender=alice)
 
 
 def test_only_ones_own(staking, bob, frank):
-    """Row 10."""
+    """Attack 10."""
     for who in (bob, frank):
         with reverts("NotEnoughDelegated", 0, 1):
             staking.undelegate(bob, 1, sender=who)
@@ -60,7 +60,7 @@ def test_the_operators_locks_hold_nobody_back(staking, alice, bob, dave):
 
 
 def test_leaving_before_the_verdict_saves_nothing(evm, staking, alice, bob, dave):
-    """Rows 1 and 8: slashable to the second in which it is taken out."""
+    """Attacks 1 and 8: slashable to the second in which it is taken out."""
     thaw = staking.undelegate(bob, 10 * OPG, sender=alice).value
     evm.sleep(10 * THAWING_SECONDS)
     staking.slash(bob, 4 * OPG, dave, sender=dave)
@@ -99,7 +99,7 @@ def test_what_does_not_earn_leaves_first(evm, staking, alice, bob):
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_every_order_of_exits_pays_alike_and_the_last_never_underflows(evm, staking, alice, bob, dave, frank, order):
-    """Row 4: odd amounts, odd slashes, one who thaws and two who stay; all of it is paid or burns."""
+    """Attack 4: odd amounts, odd slashes, one who thaws and two who stay; all of it is paid or burns."""
     staking.delegate(bob, 7 * OPG + 3, 0, sender=frank)
     thaws = [(alice, staking.undelegate(bob, 10 * OPG - 1, sender=alice).value)]
     staking.slash(bob, 5 * OPG + 1, dave, sender=dave)
@@ -119,7 +119,7 @@ def test_every_order_of_exits_pays_alike_and_the_last_never_underflows(evm, stak
 
 @pytest.mark.parametrize("slashed", [False, True])
 def test_a_pool_all_of_whose_shares_thaw_goes_on(evm, staking, alice, bob, dave, frank, slashed):
-    """Row 7: and one that is empty begins anew, at the price of one."""
+    """Attack 7: and one that is empty begins anew, at the price of one."""
     staking.undelegate(bob, 10 * OPG, sender=alice)
     staking.delegate(bob, 2 * OPG, 0, sender=frank)
     assert staking.delegatedTo(bob) == (2 * OPG, 10 * OPG, 0)
@@ -135,7 +135,7 @@ def test_a_pool_all_of_whose_shares_thaw_goes_on(evm, staking, alice, bob, dave,
 
 
 def test_nobody_fills_a_victims_queue(staking, alice, bob, frank):
-    """Row 10: exits are claimed by id, no one waits for another's, and dust moves no price."""
+    """Attack 10: exits are claimed by id, no one waits for another's, and dust moves no price."""
     ids = [staking.undelegate(bob, 1, sender=alice).value for _ in range(40)]
     staking.delegate(bob, OPG, 0, sender=frank)
     mine = staking.undelegate(bob, OPG, sender=frank).value

@@ -39,7 +39,7 @@ def test_the_past_is_known_the_present_is_not(evm, staking, alice, bob, staked):
 
 
 def test_what_was_staked_later_has_no_past(evm, staking, alice, bob, staked):
-    """Row 25: a loan after the snapshot is worth nothing in it."""
+    """Attack 25: a loan after the snapshot is worth nothing in it."""
     staking.stake(1_000 * OPG, sender=bob)
     staking.delegate(bob, 1_000 * OPG, 0, sender=alice)
     evm.sleep(1)
@@ -62,7 +62,7 @@ def test_what_thaws_votes_no_more_but_keeps_its_past(evm, staking, alice, bob, s
 
 
 def test_flash_loaned_stake_cannot_be_given_back(evm, staking, bob, staked):
-    """Row 25: in and out in one second leaves no votes, and the loan stays for as long as stake thaws."""
+    """Attack 25: in and out in one second leaves no votes, and the loan stays for as long as stake thaws."""
     staking.stake(1_000 * OPG, sender=bob)
     thaw = staking.startThaw(1_000 * OPG, sender=bob).value
     with reverts("ThawingNotOver"):
@@ -81,7 +81,7 @@ def test_a_slash_takes_votes_also_of_the_past(evm, staking, alice, bob, dave, st
 
 
 def test_a_pool_that_begins_anew_revives_no_votes(evm, staking, alice, bob, dave, staked):
-    """Row 25: at half the price, then out, then in again at the full one."""
+    """Attack 25: at half the price, then out, then in again at the full one."""
     staking.slash(bob, 120 * OPG, dave, sender=dave)
     later = evm.now
     evm.sleep(1)
@@ -95,7 +95,7 @@ def test_a_pool_that_begins_anew_revives_no_votes(evm, staking, alice, bob, dave
 
 
 def test_the_odd_wei_lifts_no_price(evm, staking, bob, charlie, dave, frank):
-    """Row 25: were the wei that does not divide left in the pool, all but one share could leave and let that one share be worth a whole wei;
+    """Attack 25: were the wei that does not divide left in the pool, all but one share could leave and let that one share be worth a whole wei;
     then every vote of the past would count double."""
     staking.stake(2, sender=bob)
     staking.slash(bob, 1, dave, sender=dave)

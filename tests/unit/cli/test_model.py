@@ -20,7 +20,7 @@ def published(cli: Cli, stage):
 
 
 def test_published_file_can_be_fetched_and_checked(cli: Cli, stage, published, tmp_path):
-    assert stage.chain.read("Models", "version", published)[7] == str(file_cid(DIGITS))
+    assert stage.chain.read("Models", "version", published)[8] == str(file_cid(DIGITS))
     code, out, err = cli("model", "fetch", str(published), "--to", str(tmp_path / "got.onnx"))
     assert code == 0, err
     assert f"is version {published}: program root 0x{stage.compiled.program.root.hex()}" in out

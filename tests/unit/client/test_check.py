@@ -9,13 +9,13 @@ from eth_account import Account
 
 from opg.answers import SignedAnswer
 from opg.chain import answer_digest, sign_digest
-from opg.chain.deploying import OPG, Web3Deployer
+from opg.chain.deploying import OPG
 from opg.client import FRESH_SECONDS, Client
 from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, UnknownVersion
 from opg.node import Node
 from opg.versions import bundle, read_published
 from opg.vouchers import VoucherBook
-from tests.stage import PRICE, channel
+from tests.stage import PRICE, channel, create
 
 STRANGER = Account.from_key("0x" + "5a" * 32)
 
@@ -106,7 +106,7 @@ def test_contract_that_signs_is_no_key_to_rely_on(ask, stage, tampering):
     """Attack 13's mirror: a contract key (ERC-1271) could deny the answer before it is on chain. The contracts know this one as
     the operator's and take its signature; a client does not.
     """
-    wallet = Web3Deployer(stage.chain, tampering.operator).create("ContractKey", tampering.key.address)
+    wallet = create(tampering.operator, "ContractKey", tampering.key.address)
     tampering.operator.send("Staking", "register", wallet, tampering.url)
 
     def by_contract(signed):

@@ -9,12 +9,14 @@ from dataclasses import replace
 import pytest
 from eth_account import Account
 
+from opg.chain.deploying import SUPPLY
 from opg.chain.local import LocalChain, free_port
 from opg.deploy import Runner, plan_of
 from opg.deploy.proxy import PROXY_CODE, PROXY_SENDER, PROXY_TRANSACTION
+from opg.deploy.rehearsal import rehearse
 from opg.deploy.runner import L1_FEE_ORACLE
 from opg.errors import DeploymentStuck, Underfunded
-from tests.unit.deploying.conftest import SEA_YAML
+from tests.unit.deploying.conftest import HOLDER, NETWORK, SEA_YAML
 
 KEY = "0x" + "5e" * 32
 
@@ -97,6 +99,14 @@ def test_costs_cover_what_is_used(empty_sea, plan, rehearsal):
     assert runner.used == {cost.label: cost.gas for cost in costs if cost.at_most}
     spent = enough - empty_sea.chain.w3.eth.get_balance(account.address)
     assert spent <= sum(cost.wei for cost in costs) * 1.3
+
+
+def test_gas_that_is_refunded_in_the_end_is_there_meanwhile(empty_sea):
+    """Whoever gets the whole supply empties Genesis' balance: the storage that is freed gives gas back, afterwards."""
+    plan = plan_of(replace(NETWORK, allocations={HOLDER.address: SUPPLY}))
+    runner = Runner(empty_sea.chain, empty_sea.account(), plan, gas=rehearse(plan).gas)
+    runner.run()
+    assert runner.pending() == []
 
 
 def test_data_fee_of_a_rollup_is_counted(sea, deployed_once, plan, rehearsal):

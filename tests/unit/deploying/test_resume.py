@@ -12,11 +12,13 @@ import pytest
 
 from opg.chain import Chain
 from opg.chain.local import LocalChain
-from opg.deploy import Runner, verify
+from opg.deploy import Runner, runner, verify
 from opg.deploy.proxy import PROXY_SENDER
 from opg.errors import DeploymentStuck
+from tests.unit.deploying.conftest import CHAIN_ID
 
 SEND = "eth_sendRawTransaction"
+GENESIS_TIME = 1_700_000_000
 
 
 class Killed(BaseException):
@@ -124,17 +126,55 @@ def test_another_key_can_go_on(empty_sea, plan, rehearsal, tmp_path):
     assert all(check.ok for check in checks)
 
 
-def test_journal_of_a_chain_that_is_gone_is_put_aside(empty_sea, plan, rehearsal, tmp_path):
-    account, journal = empty_sea.account(), tmp_path / "journal.jsonl"
+@pytest.mark.parametrize("genesis", ["another", "the same"])
+def test_journal_of_a_chain_that_was_started_anew_does_no_harm(plan, rehearsal, tmp_path, monkeypatch, genesis):
+    """Where the first block tells that it is another chain, the journal is put aside; else what it has can never be sent."""
+    monkeypatch.setattr(runner, "LOST_AFTER_SECONDS", 1)
+    journal = tmp_path / "journal.jsonl"
+    begun, anew = (("--timestamp", str(GENESIS_TIME + step)) for step in (0, genesis == "another"))
+    with LocalChain(CHAIN_ID, None, "--disable-default-create2-deployer", *begun) as local:
+        account = local.account()
+        Killer(local.chain, 4, after=True)
+        with pytest.raises(Killed):
+            Runner(local.chain, account, plan, journal, rehearsal.gas).run()
+    with LocalChain(CHAIN_ID, None, *anew) as local:
+        local.rpc("anvil_setBalance", account.address, hex(10**20))
+        Runner(local.chain, account, plan, journal, rehearsal.gas).run()
+        assert all(check.ok for check in verify(local.chain, plan, rehearsal=rehearsal))
+    assert journal.with_suffix(".old").exists() == (genesis == "another")
+
+
+def test_step_that_somebody_else_runs_just_before_is_done(empty_sea, plan, rehearsal):
+    """Steps are anybody's to run: here, between our look at the chain and our transaction."""
+    ours, theirs = empty_sea.account(), empty_sea.account()
+    other = Runner(Chain(empty_sea.url), theirs, plan, gas=rehearsal.gas)
     chain = Chain(empty_sea.url)
-    Killer(chain, 4, after=True)
-    with pytest.raises(Killed):
-        Runner(chain, account, plan, journal, rehearsal.gas).run()
-    with LocalChain(empty_sea.chain.id) as anew:
-        anew.rpc("anvil_setBalance", account.address, hex(10**20))
-        Runner(anew.chain, account, plan, journal, rehearsal.gas).run()
-        assert all(check.ok for check in verify(anew.chain, plan, rehearsal=rehearsal))
-    assert journal.with_suffix(".old").exists()
+
+    left = [4, 7]  # Genesis' first steps among all that our run sends
+
+    class Ahead:
+        """Runs a step itself once our run has signed it."""
+
+        def __init__(self) -> None:
+            self.sent = 0
+
+        def wrap_make_request(self, forward):
+            def make_request(method, params):
+                self.sent += method == SEND
+                if method == SEND and self.sent in left:
+                    left.remove(self.sent)
+                    other._do(other.pending()[0])
+                return forward(method, params)
+
+            return make_request
+
+    chain.w3.middleware_onion.inject(lambda w3: Ahead(), layer=0)
+    Runner(chain, ours, plan, gas=rehearsal.gas).run()
+    assert not left
+    assert all(
+        check.ok
+        for check in verify(empty_sea.chain, plan, suspects=[ours.address, theirs.address], rehearsal=rehearsal)
+    )
 
 
 def test_torn_line_at_the_journals_end_is_forgotten(empty_sea, plan, rehearsal, tmp_path):

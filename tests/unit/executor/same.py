@@ -11,12 +11,26 @@ from opg.tensor.functions import Fn, arity
 from opg.tensor.program import Access, Kind, Op, Program
 from tests.unit.executor.ops import floats
 
-FUNCTIONS = [Fn.EXP, Fn.LOG, Fn.TANH, Fn.ERF, Fn.SIGMOID, Fn.SIN, Fn.POW, Fn.DIV, Fn.SQRT, Fn.ROUND, Fn.FMOD, Fn.MAX, Fn.F2I]
+FUNCTIONS = [
+    Fn.EXP,
+    Fn.LOG,
+    Fn.TANH,
+    Fn.ERF,
+    Fn.SIGMOID,
+    Fn.SIN,
+    Fn.POW,
+    Fn.DIV,
+    Fn.SQRT,
+    Fn.ROUND,
+    Fn.FMOD,
+    Fn.MAX,
+    Fn.F2I,
+]
 
 
 def network() -> tuple[Program, list[np.ndarray]]:
     """Layers large enough for several threads: products, functions, sums, a transpose."""
-    rows, width = 200, 96
+    rows, width = 700, 96
     ops, value = [], 0
     weights = [(floats(i, width * width, 0).view(np.float32) / 20).view(np.uint32) for i in range(3)]
     first = 1 + len(weights)

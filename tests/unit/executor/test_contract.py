@@ -163,3 +163,11 @@ def test_what_fits_no_better_kernel(fn):
 def test_two_rows_of_words():
     op = Op(Kind.CONTRACT, Fn.MUL, (90,), (6,), (Access(0, (1, 90)), Access(1, (1, 90)), Access(NO_VALUE, (0, 0))))
     check(one(op, [540, 540]), [floats(1, 540), floats(2, 540)], "contract rows")
+
+
+def test_columns_that_run_backwards():
+    b = Access(1, (-1, 90), 89)
+    op = Op(Kind.CONTRACT, Fn.MUL, (90,), (6,), (Access(0, (0, 1)), b, Access(NO_VALUE, (0, 0))))
+    check(one(op, [6, 540]), [floats(1, 6), floats(2, 540)], "multiply")
+    op = Op(Kind.CONTRACT, Fn.MUL, (90,), (6,), (Access(0, (-2, 1), 178), b, Access(NO_VALUE, (0, 0))))
+    check(one(op, [200, 540]), [floats(1, 200), floats(2, 540)], "contract")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.conftest import DEEP
 from tests.unit.executor.same import digest
 
 SETTINGS = {
@@ -15,6 +16,9 @@ SETTINGS = {
     "any processor": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
     "no wide vectors": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2,+ssse3,+sse4.1,+avx,+avx2,+fma"},
 }
+
+if not DEEP:  # the machine code of processors without wide vectors, twice, takes a while to compile
+    del SETTINGS["no wide vectors"]
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,9 @@ def test_rows_of_every_shape(name, fn):
 
 
 def test_out_of_bounds_on_both_sides():
-    op = Op(Kind.MAP, Fn.ADD, (7, 30), (), (Access(0, (9, 2), -20, 0x40400000), Access(NO_VALUE, (0, 0), 0, 0x3F800000)))
+    op = Op(
+        Kind.MAP, Fn.ADD, (7, 30), (), (Access(0, (9, 2), -20, 0x40400000), Access(NO_VALUE, (0, 0), 0, 0x3F800000))
+    )
     check(one(op, [60]), [floats(1, 60)], "map")
 
 

@@ -94,3 +94,9 @@ def test_an_index_that_is_out_of_bounds_itself():
 def test_a_pick_from_nothing():
     op = pick((30,), Access(NO_VALUE, (1,), 0, 42), Access(0, (1,)), 1, 50)
     check(one(op, [60]), [floats(3, 60)], "pick")
+
+
+def test_one_guarded_index_for_each_row():
+    b = Access(1, (1, 0), 0, 9, (Guard(-1, 4, (1, 0)),))
+    op = pick((7, 40), Access(0, (40, 1)), b, 3, 20)
+    check(one(op, [400, 7]), [floats(4, 400), np.arange(7, dtype=np.uint32) * 2], "pick")

@@ -1,13 +1,21 @@
 """Plans run: on several threads, from several threads, in memory that is used again."""
 
+import platform
 import threading
 
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from opg.tensor import TensorError, execute, interpret
+from opg.tensor.executor import run_op
+from opg.tensor.functions import Fn
 from opg.tensor.kernels import schedule
 from opg.tensor.plan import Plan
+from opg.tensor.program import NO_VALUE, Access, Kind, Op
 from tests.conftest import DEEP
 from tests.plain_executor import results
 from tests.strategies_tensor import random_op
@@ -40,7 +48,9 @@ def test_several_callers_at_once(threads):
         other = (inputs[0].view(np.float32) * np.float32(scale)).view(np.uint32)
         own = execute(program, [other])[0]
         for _ in range(10):
-            if not (np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)):
+            if not (
+                np.array_equal(execute(program, inputs)[0], want) and np.array_equal(execute(program, [other])[0], own)
+            ):
                 wrong.append(scale)
 
     callers = [threading.Thread(target=call, args=(s,)) for s in (0.5, 1.5, 2.0)]
@@ -72,6 +82,18 @@ def test_live_buffers_never_overlap():
                 assert apart or a.offset + a.words <= b.offset or b.offset + b.words <= a.offset
 
 
+def test_single_operations_of_any_values():
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        program, inputs = random_op(rng)
+        values = [*inputs, *program.constants]
+        for index, want in enumerate(results(program, inputs)):
+            assert np.array_equal(run_op(program.op(index), values), want)
+            values.append(want)
+    nothing = Op(Kind.MAP, Fn.EXP, (3,), (), (Access(NO_VALUE, (0,), 0, 0),))
+    assert run_op(nothing, []).tolist() == [0x3F800000] * 3
+
+
 def test_memory_is_used_again():
     program, _ = network()
     assert Plan(program).words < Plan(program, keep=True).words / 2
@@ -83,6 +105,42 @@ def test_a_number_of_threads_that_is_none(monkeypatch, count):
     program, inputs = network()
     with pytest.raises(TensorError, match="OPG_THREADS"):
         execute(program, inputs)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="sets a register of x86")
+def test_a_thread_that_flushes_subnormals_is_refused():
+    program, inputs = network()
+    refused = []
+
+    def call() -> None:
+        flush_subnormals()
+        with pytest.raises(TensorError, match="flushes subnormal") as error:
+            execute(program, inputs)
+        refused.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert refused and execute(program, inputs)
+
+
+@intrinsic
+def _set_control(context, word):
+    def generate(context, build, signature, args):
+        kind = ir.IntType(32)
+        place = cgutils.alloca_once_value(build, build.trunc(args[0], kind))
+        pointer = build.bitcast(place, ir.IntType(8).as_pointer())
+        function = ir.FunctionType(ir.VoidType(), [pointer.type])
+        build.call(cgutils.get_or_insert_function(build.module, function, "llvm.x86.sse.ldmxcsr"), [pointer])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@njit
+def flush_subnormals():
+    """For this thread; until it ends."""
+    _set_control(0x1F80 | 0x8040)
 
 
 def test_random_programs_have_the_interpreters_words():

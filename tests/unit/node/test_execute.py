@@ -14,6 +14,7 @@ from opg.node.errors import Busy, WorkerFailed
 from opg.node.workers import WorkerPool
 from opg.tensor import execute, trace
 from opg.versions import LoadedVersion, load_version
+from opg.worker import receive, share
 from scripts.stage import DIGITS
 
 
@@ -56,6 +57,15 @@ def pool(fragile):
     yield made
     made.close()
     assert all(not process.is_alive() for process in made.processes)
+
+
+def test_versions_that_workers_map_are_the_nodes(fragile, picture):
+    with share({7: fragile}) as file:
+        received = receive(file.fileno())[7]
+    assert received.published == fragile.published
+    assert received.program.root == fragile.program.root
+    assert received.execute(picture(1)) == fragile.execute(picture(1))
+    assert not any(constant.flags.writeable for constant in received.program.constants)
 
 
 def starting_with(word: int, tensors: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -44,11 +44,11 @@ def test_fee_is_collected_when_the_answer_is_final_and_not_before(stage, asked):
     host, request_id, _ = asked
     for _ in range(3):
         host.node.tick()
-    assert stage.chain.read("Inference", "creditOf", host.address) == 0
+    assert stage.chain.read("Inference", "incomeOf", host.address) == 0
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     host.node.tick()
     assert state(stage, request_id) == 0
-    assert stage.chain.read("Inference", "creditOf", host.address) == OPG - OPG // 10 - OPG * 3 // 100
+    assert stage.chain.read("Inference", "incomeOf", host.address) == OPG - OPG // 10 - OPG * 3 // 100
 
 
 def test_node_that_was_restarted_in_between_goes_on(stage, asked):

@@ -16,6 +16,7 @@ from opg.chain.typed import sign_digest
 from opg.client import Client
 from opg.errors import OperatorRefused, PaymentRequired
 from opg.node import redeem_vouchers
+from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import WorkerFailed
 from opg.node.income import GAS_EACH
 from opg.node.workers import Inline
@@ -43,10 +44,10 @@ def test_owner_protocol_and_operator_share_what_was_asked(stage, paid, client, v
             client.ask(version.published, paid.address, picture(number), PRICE)
     assert redeem_vouchers(paid.node.store, paid.node.sender) == 3 * PRICE
     credits = {who: stage.chain.read("Channels", "creditOf", who) for who in
-               (stage.owner.address, stage.treasury.address, paid.address)}  # fmt: skip
+               (stage.owner.address, stage.treasury.address)}  # fmt: skip
     assert credits[stage.owner.address] == 3 * PRICE // 10
     assert credits[stage.treasury.address] == 3 * PRICE * 3 // 100
-    assert sum(credits.values()) == 3 * PRICE
+    assert sum(credits.values()) + stage.chain.read("Channels", "incomeOf", paid.address) == 3 * PRICE
     assert redeem_vouchers(paid.node.store, paid.node.sender) == 0
 
 
@@ -192,6 +193,22 @@ def test_vouchers_are_redeemed_when_they_are_worth_the_gas(stage, host, user, ve
         assert stage.chain.read("Channels", "redeemed", user.address, made.address, version.model_id) == redeemed
 
 
+def test_redemption_that_a_reorganisation_took_away_is_made_again(stage, paid, user, version, picture):
+    paid.node.infer(request_for(stage, paid, user, version, picture(), PRICE))
+    mark = stage.local.rpc("evm_snapshot")
+    assert redeem_vouchers(paid.node.store, paid.node.sender) == PRICE
+    assert paid.node.store.unredeemed() == 0
+    stage.local.rpc("evm_revert", mark)
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 2))
+    paid.node.tick()
+    assert paid.node.store.unredeemed() == PRICE
+    assert redeem_vouchers(paid.node.store, paid.node.sender) == PRICE
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 2))
+    paid.node.tick()
+    assert paid.node.store.unredeemed() == 0
+    assert paid.node.store.redeemed_until(10**9) == []
+
+
 def channel_of(user, paid, version):
     return SignedVoucher(Voucher(user.address, paid.address, version.model_id, 0, 0), user.address, b"").channel
 
@@ -255,7 +272,7 @@ def test_node_redeems_by_itself_when_a_payer_leaves(stage, paid, client, user, v
     with paid.serving():
         client.ask(version.published, paid.address, picture(), PRICE)
     paid.node.tick()
-    assert stage.chain.read("Channels", "creditOf", paid.address) == 0
+    assert stage.chain.read("Channels", "incomeOf", paid.address) == 0
     user.send("Channels", "startClose", paid.address)
     paid.node.tick()
     assert stage.chain.read("Channels", "redeemed", user.address, paid.address, version.model_id) == PRICE

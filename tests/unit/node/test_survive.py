@@ -130,6 +130,26 @@ def test_on_chain_answer_that_was_taken_away_is_given_again(stage, host, user, v
     assert state(stage, request_id) == 0
 
 
+def test_request_that_went_and_came_back_is_answered(stage, host, user, version, picture):
+    """Its transaction is put into a later block than the one that the node saw it in."""
+    made = host()
+    deadline = stage.chain.now() + 600
+    stage.local.rpc("anvil_mine", 6)
+    actions.approve(user, "Inference", OPG)
+    mark = stage.local.rpc("evm_snapshot")
+    request_id, terms = actions.request(user, version.id, made.address, picture(), OPG, deadline)
+    list(made.node.duties.reader.read())
+    made.node.store.keep_request(request_id, terms, picture())
+    stage.local.rpc("evm_revert", mark)
+    made.node.tick()
+    made.node.tick()
+    assert made.node.store.requests("closed")[0][0] == request_id
+    stage.local.rpc("anvil_mine", 3)
+    assert actions.request(user, version.id, made.address, picture(), OPG, deadline)[0] == request_id
+    made.node.tick()
+    assert state(stage, request_id) > 2
+
+
 def test_dispute_that_appears_in_blocks_that_were_read_already_is_answered(stage, host, picture):
     made = host()
     signed = SignedAnswer.from_json(ask(stage, made, picture, 1))

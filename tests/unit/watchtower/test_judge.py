@@ -153,8 +153,8 @@ def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host,
     made.node.infer(body(stage.chain, made, picture()))
     made.node.commit()
     made.node.infer(body(stage.chain, made, picture(1), nonce=2))
-    other = [each.json() for each in made.node.store.uncommitted(1)]
-    made.node.batch = lambda name: {"answers": other}
+    other = made.node.store.answer(made.node.store.waiting(1, 1_000_000)[0])
+    made.node.store.batch_answers = lambda *_: [other]
     with made.serving():
         tower.tick()
     assert tower.judged == 0

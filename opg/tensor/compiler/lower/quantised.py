@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from opg.tensor.compiler.lower.convolution import check_ranks, convolve, window_of
+from opg.tensor.compiler.lower.elementwise import activation
 from opg.tensor.compiler.ops import Ops
 from opg.tensor.compiler.registry import Context, lower
 from opg.tensor.compiler.types import FLOAT, INT, element_type
-from opg.tensor.compiler.values import Value, scalar
+from opg.tensor.compiler.values import Value, permute, scalar
 from opg.tensor.errors import TensorError
 from opg.tensor.functions import Fn
 
@@ -159,3 +160,63 @@ def _qlinear_conv(context: Context) -> list[Value]:
                      context.attr("group", 1))  # fmt: skip
     scales = build.mul(build.reshape(x_scale, ()), _along(build, w_scale, x.rank, 1))
     return [_requantise(build, total, scales, build.reshape(y_scale, ()), build.reshape(y_zero, ()))]
+
+
+# ---- what onnxruntime's quantiser writes besides, in its own domain
+
+
+def _dequantised(context: Context, first: int, scale: int) -> Value:
+    """An input with its scale and zero point behind it, as floats."""
+    build, zero = context.build, context.given(scale + 1)
+    _quantised(context.need(first))
+    return dequantise(build, context.need(first), context.need(scale), zero)
+
+
+def _again(context: Context, y: Value, scale: int) -> list[Value]:
+    """Floats, quantised by the scale and zero point at these inputs."""
+    zero = context.given(scale + 1)
+    return [quantise(context.build, y, context.need(scale), zero, "uint8" if zero is None else zero.dtype)]
+
+
+@lower("com.microsoft.QLinearAdd", "com.microsoft.QLinearMul")
+def _qlinear_pair(context: Context) -> list[Value]:
+    a, b = _dequantised(context, 0, 1), _dequantised(context, 3, 4)
+    return _again(context, context.build.add(a, b) if context.name.endswith("Add") else context.build.mul(a, b), 6)
+
+
+@lower("com.microsoft.QLinearSigmoid", "com.microsoft.QLinearLeakyRelu", "com.microsoft.QLinearSoftmax",
+       "com.microsoft.QLinearGlobalAveragePool")  # fmt: skip
+def _qlinear_one(context: Context) -> list[Value]:
+    build, x = context.build, _dequantised(context, 0, 1)
+    if context.name.endswith("Softmax"):
+        axis = context.axis(context.attr("axis", -1))
+        y = build.softmax(x, [axis] if context.attr("opset", 13) >= 13 else list(range(axis, x.rank)))
+    elif context.name.endswith("Pool"):
+        last = context.attr("channels_last", 0)
+        y = build.mean(x, list(range(1, x.rank - 1)) if last else list(range(2, x.rank)))
+    else:
+        y = activation(build, context.name.removeprefix("com.microsoft.QLinear"), x, context.attr("alpha"), None)
+    return _again(context, y, 3)
+
+
+@lower("com.microsoft.QLinearConcat")
+def _qlinear_concat(context: Context) -> list[Value]:
+    """Output scale and zero point, then (tensor, scale, zero point) of each."""
+    parts = [_dequantised(context, at, at + 1) for at in range(2, len(context.inputs), 3)]
+    axis = context.axis(context.attr("axis"), parts[0].rank)
+    return _again(context, context.build.concat(parts, axis), 0)
+
+
+@lower("com.microsoft.QGemm")
+def _qgemm(context: Context) -> list[Value]:
+    build = context.build
+    a, a_scale, a_zero, b, b_scale, b_zero = (context.need(i) for i in range(6))
+    _quantised(a, b)
+    left = _centred(build, a, build.reshape(a_zero, ()))
+    turned = context.attr("transB", 0)
+    right = _centred(build, b, _along(build, b_zero, 2, 0 if turned else 1))
+    left = permute(left, [1, 0]) if context.attr("transA", 0) else left
+    total = build.matmul(left, permute(right, [1, 0]) if turned else right, context.given(6))
+    scales = build.fmul(build.mul(build.reshape(a_scale, ()), _along(build, b_scale, 2, 1)), context.attr("alpha", 1.0))
+    y = build.mul(build.cast(total, FLOAT), scales)
+    return [y] if context.given(7) is None else _again(context, y, 7)

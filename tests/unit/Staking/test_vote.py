@@ -1,0 +1,60 @@
+"""Votes set the minimum for what begins later; the guardian pauses beginnings, never ends."""
+
+import pytest
+
+from tests.evm import account, reverts
+from tests.market import DAY, MIN_STAKE, OPG, THAWING_SECONDS
+
+STAKING = 2
+GUARDIAN, VOTES = account(9), account(0)
+
+
+@pytest.fixture
+def brake(evm, staking):
+    return evm.at("Guardian", staking.guardian())
+
+
+def test_a_vote_sets_the_minimum(staking, bob):
+    staking.stake(MIN_STAKE, sender=bob)
+    assert staking.isLive(bob)
+    event = staking.setMinStake(MIN_STAKE + 1, sender=VOTES).event("MinStakeSet")
+    assert event.amount == staking.minStake() == MIN_STAKE + 1
+    assert not staking.isLive(bob)
+    staking.stake(1, sender=bob)
+    assert staking.isLive(bob)
+
+
+@pytest.mark.parametrize("amount", [0, 10_000_000 * OPG + 1, 2**256 - 1])
+def test_the_minimum_has_bounds(staking, amount):
+    with reverts("OutOfBounds", "minStake", amount, 1, 10_000_000 * OPG):
+        staking.setMinStake(amount, sender=VOTES)
+
+
+def test_nobody_but_the_votes_sets_it(staking, alice, bob):
+    for who in (alice, bob, GUARDIAN):
+        if who.address != VOTES.address:
+            with reverts("NotGovernance", who):
+                staking.setMinStake(1, sender=who)
+
+
+def test_the_guardian_pauses_new_stake_and_no_exit(evm, staking, brake, bob, charlie):
+    staking.stake(2 * MIN_STAKE, sender=bob)
+    early = staking.startThaw(1, sender=bob).value
+    until = brake.pause(STAKING, DAY, sender=GUARDIAN).event("Paused").until
+    with reverts("BusinessPaused", STAKING, until):
+        staking.stake(1, sender=bob)
+    with reverts("BusinessPaused", STAKING, until):
+        staking.delegate(bob, 1, 10_000, sender=charlie)
+    late = staking.startThaw(1, sender=bob).value
+    staking.register(account(33), "http://elsewhere", sender=bob)
+    brake.resume(STAKING, sender=GUARDIAN)
+    evm.sleep(THAWING_SECONDS)
+    assert [staking.finishThaw(each, sender=bob).value for each in (early, late)] == [1, 1]
+
+
+def test_thaws_end_while_new_stake_is_paused(evm, staking, brake, bob):
+    staking.stake(MIN_STAKE, sender=bob)
+    thaw = staking.startThaw(1, sender=bob).value
+    evm.sleep(THAWING_SECONDS)
+    brake.pause(STAKING, DAY, sender=GUARDIAN)
+    assert staking.finishThaw(thaw, sender=bob).value == 1
