@@ -17,6 +17,8 @@ from opg.errors import TransactionLost, TransactionRefused
 
 MAX_GAS = 16_777_216  # EIP-7825: what one transaction may use
 GAS_MARGIN = 1.2
+# what is estimated in one second may be sent in the next, where up to three histories of votes get an entry of their own
+GAS_HEADROOM = 80_000
 TIP_WEI = 1_000_000_000
 POLL_SECONDS = 0.01
 POLL_SECONDS_LATER = 1.0
@@ -84,7 +86,7 @@ class Sender:
             raise refusal(label, problem) from None
         except Web3RPCError as problem:
             raise _rpc_refusal(label, problem) from None
-        return min(int(needed * GAS_MARGIN), MAX_GAS)
+        return min(int(needed * GAS_MARGIN) + GAS_HEADROOM, MAX_GAS)
 
     def _send(self, call: Any, label: str, gas: int) -> Sent:
         eth = self.chain.w3.eth
