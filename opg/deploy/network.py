@@ -62,6 +62,21 @@ class Network:
             raise BadNetwork(f"{path} is no network file", "see scripts/networks/base-sepolia.yaml")
         return cls.parse(path.stem, content)
 
+    @staticmethod
+    def place(name: str) -> tuple[str, int]:
+        """URL and chain id alone: for who only wants to look there. Raises `BadNetwork`."""
+        path = _find(name)
+        try:
+            content = yaml.safe_load(re.sub(r"\$\{\w+\}", "unset", path.read_text()))
+            variable, chain_id = str(content.get("rpc", "OPG_RPC")), _whole(name, "chain_id", content["chain_id"])
+        except (OSError, yaml.YAMLError, KeyError, AttributeError) as problem:
+            raise BadNetwork(
+                f"{path} is no network file: {problem}", "see scripts/networks/base-sepolia.yaml"
+            ) from None
+        if url := os.environ.get(variable):
+            return url, chain_id
+        raise BadNetwork(f"no node is known for {name}", f"put its URL into the environment variable {variable}")
+
     @classmethod
     def parse(cls, name: str, content: dict[str, Any]) -> Network:
         """From the content of a file."""

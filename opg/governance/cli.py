@@ -38,6 +38,7 @@ def simulate(
     report: Annotated[
         Path | None, typer.Option(help="Where the report goes, without ending [beside the file].")
     ] = None,
+    network: Annotated[str, typer.Option(help="A name in scripts/networks/, instead of --rpc and --manifest.")] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
 ) -> None:
@@ -46,6 +47,12 @@ def simulate(
     from opg.governance.report import MARKS, WORDS, html, markdown
     from opg.governance.simulation import simulate as play
 
+    if network:
+        from opg.chain.deployment import manifest_path
+        from opg.deploy import Network
+
+        rpc, chain_id = Network.place(network)
+        manifest = manifest_path(chain_id)
     governance, proposal, _ = _load(which, rpc, manifest)
     made = play(governance.chain, proposal)
     findings = judge(made)

@@ -10,6 +10,8 @@ import rlp
 from eth_abi import encode
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
+from tests.market import deploy_staking
+
 DAY = 86_400
 DELAY, PERIOD, THRESHOLD, QUORUM, LATE, TIMELOCK = DAY, 3 * DAY, 1_000 * 10**18, 4, DAY, 2 * DAY
 SUPPLY = 10**27
@@ -28,6 +30,16 @@ def opg(evm, alice, bob):
 
 
 @pytest.fixture
+def staking(evm, opg):
+    return deploy_staking(evm, opg)
+
+
+@pytest.fixture
+def votes(evm, opg, staking):
+    return evm.deploy("OPGVotes", opg, staking)
+
+
+@pytest.fixture
 def timelock(evm, opg, frank):
     """Its governor is what Frank deploys next, so the address is known."""
     governor = to_checksum_address(keccak(rlp.encode([to_canonical_address(frank.address), 1]))[12:])
@@ -35,8 +47,8 @@ def timelock(evm, opg, frank):
 
 
 @pytest.fixture
-def governor(evm, opg, timelock, frank):
-    made = evm.deploy("OPGGovernor", opg, timelock, (DELAY, PERIOD, THRESHOLD, QUORUM, LATE), sender=frank)
+def governor(evm, votes, timelock, frank):
+    made = evm.deploy("OPGGovernor", votes, timelock, (DELAY, PERIOD, THRESHOLD, QUORUM, LATE), sender=frank)
     assert timelock.hasRole(PROPOSER, made)
     return made
 

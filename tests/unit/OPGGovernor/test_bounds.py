@@ -18,16 +18,16 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_constructor_refuses_what_is_out_of_bounds(evm, opg, timelock, name):
+def test_constructor_refuses_what_is_out_of_bounds(evm, votes, timelock, name):
     place, _, low, high = SETTINGS[name]
     for value in (low - 1, high + 1):
         params = (*GOOD[:place], value, *GOOD[place + 1 :])
         with reverts("OutOfBounds", name, value, low, high):
-            evm.deploy("OPGGovernor", opg, timelock, params)
+            evm.deploy("OPGGovernor", votes, timelock, params)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_constructor_takes_both_ends(evm, opg, timelock, name):
+def test_constructor_takes_both_ends(evm, votes, timelock, name):
     place, _, low, high = SETTINGS[name]
     for value in (low, high):
         params = [DELAY, PERIOD, THRESHOLD, QUORUM, LATE]
@@ -36,7 +36,7 @@ def test_constructor_takes_both_ends(evm, opg, timelock, name):
             params[4] = min(LATE, value)  # an extension is at most the period
         if name == "lateQuorumVoteExtension":
             params[1] = max(PERIOD, value)
-        assert getattr(evm.deploy("OPGGovernor", opg, timelock, tuple(params)), name)() == value
+        assert getattr(evm.deploy("OPGGovernor", votes, timelock, tuple(params)), name)() == value
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -13,6 +13,7 @@ from tests.unit.OPGGovernor.conftest import (
     LATE,
     PERIOD,
     PROPOSER,
+    STATES,
     SUPPLY,
     THRESHOLD,
     TIMELOCK,
@@ -58,6 +59,15 @@ def test_votes_that_come_after_the_snapshot_do_not_count(opg, governor, grant, a
     opg.delegate(charlie, sender=charlie)
     governor.castVote(grant.id, 1, sender=charlie)
     assert governor.proposalVotes(grant.id) == (0, 0, 0)
+
+
+def test_staked_tokens_vote_and_no_wei_twice(opg, staking, governor, grant, alice, bob):
+    opg.approve(staking, SUPPLY, sender=bob)
+    staking.register(bob, "", sender=bob)
+    staking.stake(SUPPLY // 20, sender=bob)
+    grant.propose(alice).vote(bob)
+    assert governor.proposalVotes(grant.id) == (0, SUPPLY // 10, 0)
+    assert governor.state(grant.close().id) == STATES.index("succeeded")
 
 
 def test_proposing_takes_votes(governor, grant, charlie):

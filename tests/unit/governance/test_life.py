@@ -109,6 +109,17 @@ def test_simulate_writes_both_reports(cli, governance, written, tmp_path):  # no
     assert path.with_suffix(".html").read_text().startswith("<!doctype html>")
 
 
+def test_simulate_takes_a_network_by_name(cli, governance, stage, written, tmp_path, monkeypatch):  # noqa: F811
+    (tmp_path / "networks").mkdir()
+    (tmp_path / "networks" / "lake.yaml").write_text("chain_id: 31337\nrpc: LAKE_RPC\nguardian: ${NOBODY_SET_THIS}\n")
+    stage.chain.deployment.save(tmp_path / "deployments" / "31337" / "manifest.json")
+    path = str(written(THRESHOLD))
+    fails(cli("proposal", "simulate", path, "--network", "lake"), "no node is known for lake", "LAKE_RPC")
+    fails(cli("proposal", "simulate", path, "--network", "pond"), "there is no network 'pond'", "lake")
+    monkeypatch.setenv("LAKE_RPC", stage.local.url)
+    assert "nothing speaks against it" in good(cli("proposal", "simulate", path, "--network", "lake"))
+
+
 def test_simulate_fails_for_what_nobody_should_vote_for(cli, governance, written):  # noqa: F811
     path = written(("Tidy up", "take_role(Staking, 'DEFAULT_ADMIN_ROLE', OPGTimelock)"))
     code, out, _ = cli("proposal", "simulate", str(path))
