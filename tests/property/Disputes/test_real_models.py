@@ -7,7 +7,6 @@ import pytest
 
 from opg.game import ChallengerMind, OperatorMind
 from opg.tensor import Trace
-from tests.conftest import DEEP
 from tests.evm import TX_GAS_CAP, Evm
 from tests.game_world import GameWorld
 from tests.liars import corrupted
@@ -50,7 +49,6 @@ def test_a_lie_in_any_operation_of_magika_loses(world_of):
         loses(world, op, random)
 
 
-@pytest.mark.skipif(not DEEP, reason="minutes: make test-deep")
 def test_a_lie_in_minilm_loses(world_of):
     world, random = world_of(MINILM), np.random.default_rng(2)
     for op in random.integers(len(world.program.encoded), size=SAMPLE):
