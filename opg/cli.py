@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
@@ -40,15 +41,11 @@ from opg.console import (
 )
 from opg.console import table as _table
 from opg.errors import OPGError
-from opg.governance import cli as governance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from opg.deploy import Check, Outcome, Release
-
-OPG = 10**18
-HIGH_GAS = 16_777_216
 
 
 class Commands(typer.Typer):

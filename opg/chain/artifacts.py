@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -59,6 +60,14 @@ class Artifact:
     compiler: dict[str, Any] = field(default_factory=dict)
     source_path: str = ""
 
+    def without_immutables(self, code: bytes) -> bytes:
+        """Runtime code of this contract with zeros where its immutables lie."""
+        made = bytearray(code)
+        for places in self.immutables.values():
+            for start, length in places:
+                made[start : start + length] = bytes(length)
+        return bytes(made)
+
 
 def folders() -> list[Path]:
     """Where artifacts are looked for, in order."""
@@ -99,7 +108,7 @@ def known_errors() -> dict[bytes, dict[str, Any]]:
             continue
         for entry in abi:
             if entry["type"] == "error":
-                errors.setdefault(_selector(entry), entry)
+                errors.setdefault(selector(entry), entry)
     return errors
 
 
@@ -123,6 +132,12 @@ def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
         return "UnknownError", {"data": data}
 
 
-def _selector(entry: dict[str, Any]) -> bytes:
-    types = ",".join(collapse_if_tuple(i) for i in entry["inputs"])
+def selector(entry: Mapping[str, Any]) -> bytes:
+    """The first four bytes of a call, or of an error."""
+    types = ",".join(collapse_if_tuple(dict(i)) for i in entry["inputs"])
     return keccak(text=f"{entry['name']}({types})")[:4]
+
+
+def role_id(name: str) -> bytes:
+    """As OpenZeppelin's AccessControl has it."""
+    return bytes(32) if name == "DEFAULT_ADMIN_ROLE" else keccak(text=name)

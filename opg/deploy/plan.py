@@ -16,7 +16,7 @@ from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-from opg.chain.artifacts import artifact
+from opg.chain.artifacts import artifact, role_id
 from opg.deploy.network import Network
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
@@ -215,11 +215,6 @@ class Plan:
                 holes.append((at, self.numbers[name]))
                 data = data[:at] + bytes(20) + data[at + 20 :]
         return data, sorted(holes)
-
-
-def role_id(name: str) -> bytes:
-    """As OpenZeppelin's AccessControl has it."""
-    return bytes(32) if name == ADMIN else keccak(text=name)
 
 
 def _who(name: str) -> str:

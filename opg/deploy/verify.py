@@ -15,11 +15,11 @@ from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from opg.chain.artifacts import Artifact, artifact
+from opg.chain.artifacts import Artifact, artifact, role_id
 from opg.chain.connection import Chain
 from opg.chain.deploying import BOUNDS, OPG, SUPPLY
 from opg.deploy.history import logs
-from opg.deploy.plan import ANYBODY, GENESIS, ROLES, TIMELOCK_ROLES, Plan, role_id
+from opg.deploy.plan import ANYBODY, GENESIS, ROLES, TIMELOCK_ROLES, Plan
 from opg.deploy.reading import View, read, read_all_views, read_code, read_many
 from opg.deploy.rehearsal import Rehearsal, rehearse
 
@@ -97,9 +97,8 @@ class _Verifier:
         made = artifact(name)
         if len(code) != len(expected):
             return [*checks, Check("code", name, _digest(expected), f"{_digest(code)}, {len(code):,} bytes")]
-        holes = [tuple(place) for places in made.immutables.values() for place in places]
-        body, metadata = _split(_masked(code, holes))
-        right_body, right_metadata = _split(_masked(expected, holes))
+        body, metadata = _split(made.without_immutables(code))
+        right_body, right_metadata = _split(made.without_immutables(expected))
         checks.append(Check("code", name, _digest(right_body), _digest(body)))
         checks.append(Check("code", f"{name} metadata", _digest(right_metadata), _digest(metadata)))
         return checks + self.immutables(name, made, code, expected)
@@ -269,13 +268,6 @@ class _Verifier:
 
 def _is_address(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("0x") and len(value) == 42
-
-
-def _masked(code: bytes, holes: Iterable[tuple[int, ...]]) -> bytes:
-    made = bytearray(code)
-    for start, length in holes:
-        made[start : start + length] = bytes(length)
-    return bytes(made)
 
 
 def _split(code: bytes) -> tuple[bytes, bytes]:

@@ -11,15 +11,14 @@ from typing import Literal
 from eth_utils.address import to_checksum_address
 
 from opg.chain.artifacts import artifact
-from opg.chain.deploying import BOUNDS
+from opg.chain.deploying import BOUNDS, OPG
+from opg.deploy.plan import PROXY
 from opg.governance.proposal import Decoded, contract_at, items
 from opg.governance.simulation import HOLDERS, TREASURY, Simulation
 from opg.governance.terms import roles_of
-from opg.governance.vesting import PROXY
 
 Verdict = Literal["good", "look", "bad"]
 LARGE_SHARE = 0.10  # of the treasury, in one proposal
-OPG = 10**18
 ZERO = "0x" + "00" * 20
 POWERS = ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
 NESTED = {("OPGTimelock", "schedule"), ("OPGTimelock", "scheduleBatch"), ("OPGTimelock", "execute"),
@@ -297,13 +296,8 @@ def any_role(contract: str) -> bool:
 def same_code(name: str, code: bytes) -> bool:
     """Whether this is the contract's runtime code, but for its immutables."""
     made = artifact(name)
-    expected, here = bytearray(bytes.fromhex(made.runtime)), bytearray(code)
-    if len(expected) != len(here):
-        return False
-    for places in made.immutables.values():
-        for at, length in places:
-            expected[at : at + length] = here[at : at + length] = bytes(length)
-    return expected == here
+    expected = bytes.fromhex(made.runtime)
+    return len(code) == len(expected) and made.without_immutables(code) == made.without_immutables(expected)
 
 
 def opcodes(code: bytes) -> set[int]:

@@ -15,12 +15,11 @@ from web3.exceptions import BadFunctionCallOutput
 from web3.logs import DISCARD
 
 from opg.chain import Chain, artifact
-from opg.chain.artifacts import decode_error
+from opg.chain.artifacts import decode_error, selector
 from opg.chain.deployment import Deployment
 from opg.chain.local import LocalChain
 from opg.deploy.history import logs
 from opg.errors import OPGError
-from opg.governance.proposal import selector
 
 GAS = 16_777_216  # EIP-7825
 ETHER = 10**18

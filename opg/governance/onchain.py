@@ -8,10 +8,11 @@ from enum import IntEnum
 from typing import Any
 
 from opg.chain import Chain, EventReader, Sender
+from opg.deploy.plan import PROXY
 from opg.errors import BadInput
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting
-from opg.governance.vesting import PROXY, SALT, init_code, wallet_address
+from opg.governance.vesting import SALT, init_code, wallet_address
 
 CHOICES = {"against": 0, "for": 1, "abstain": 2}
 

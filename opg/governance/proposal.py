@@ -13,7 +13,7 @@ from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-from opg.chain.artifacts import artifact
+from opg.chain.artifacts import artifact, selector
 from opg.chain.deployment import Deployment
 from opg.errors import BadInput
 from opg.governance.script import Script
@@ -141,12 +141,6 @@ def items(description: str) -> list[tuple[str, str | None]]:
 def contract_at(deployment: Deployment) -> Mapping[str, str]:
     """Names by address."""
     return {to_checksum_address(address): name for name, address in deployment.addresses.items()}
-
-
-def selector(entry: Mapping[str, Any]) -> bytes:
-    """The first four bytes of a call."""
-    types = ",".join(collapse_if_tuple(dict(each)) for each in entry["inputs"])
-    return keccak(text=f"{entry['name']}({types})")[:4]
 
 
 def shown(value: Any) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
+from opg.chain.deploying import OPG
 from opg.governance.checks import Finding, worst
 from opg.governance.proposal import contract_at, shown
 from opg.governance.simulation import Simulation
 
 MARKS = {"good": "✓", "look": "?", "bad": "✗"}
 WORDS = {"good": "nothing speaks against it", "look": "a person has to look", "bad": "do not vote for this"}
-OPG = 10**18
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1f; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }

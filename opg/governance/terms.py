@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_utils.address import is_address
-from eth_utils.crypto import keccak
 
-from opg.chain.artifacts import artifact
+from opg.chain.artifacts import artifact, role_id
+from opg.chain.deploying import OPG as WEI
 from opg.errors import BadInput
 
-WEI = 10**18
 SETTERS = ("set", "update")  # OpenZeppelin has both: setVotingDelay, updateQuorumNumerator
 
 
@@ -168,11 +167,6 @@ def stream(beneficiary: str, amount: int, start: int, seconds: int) -> Call:
     if seconds <= 0:
         raise BadInput("a stream takes time", "give its length in seconds, for example days(365)")
     return Call("OPG", "transfer", (Vesting(beneficiary, start, seconds), amount))
-
-
-def role_id(role: str) -> bytes:
-    """What AccessControl calls a role."""
-    return bytes(32) if role == "DEFAULT_ADMIN_ROLE" else keccak(text=role)
 
 
 def roles_of(names: Sequence[str]) -> dict[bytes, str]:

@@ -7,10 +7,10 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from opg.chain.artifacts import artifact
+from opg.deploy.plan import PROXY
 from opg.errors import BadInput
 from opg.governance.terms import Vesting
 
-PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"  # github.com/Arachnid/deterministic-deployment-proxy
 SALT = bytes(32)
 
 

@@ -17,9 +17,10 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
 from opg.chain import Chain, Deployment
+from opg.chain.artifacts import role_id
 from opg.chain.deploying import OPG
 from opg.chain.local import LocalChain, free_port, stop_process
-from opg.governance.terms import Vesting, role_id
+from opg.governance.terms import Vesting
 from opg.governance.vesting import wallet_address
 from tests.scenario.test_deploying import CHAIN_ID, wait_for
 from tests.scenario.test_docs import ROOT

@@ -27,13 +27,18 @@ def cli(stage, tmp_path, monkeypatch, capsys) -> Cli:  # noqa: F811
         monkeypatch.delenv("OPG_PRIVATE_KEY", raising=False)
         if key is not None:
             monkeypatch.setenv("OPG_PRIVATE_KEY", key.key.hex())
-        capsys.readouterr()
-        code = 0
-        try:
-            app(list(arguments))
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return typed(capsys, *arguments)
 
     return run
+
+
+def typed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command."""
+    capsys.readouterr()
+    code = 0
+    try:
+        app(list(arguments))
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err

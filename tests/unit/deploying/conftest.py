@@ -14,9 +14,9 @@ from eth_account.signers.local import LocalAccount
 from opg.chain import Deployment
 from opg.chain.deploying import LOCAL, OPG, SUPPLY
 from opg.chain.local import LocalChain
-from opg.cli import app
 from opg.deploy import Network, Plan, Runner, plan_of
 from opg.deploy.rehearsal import Rehearsal, rehearse
+from tests.unit.cli.conftest import typed
 
 CHAIN_ID = 84532
 GUARDIAN = Account.from_key("0x" + "6a" * 32).address
@@ -96,14 +96,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     (tmp_path / "networks" / "sea.yaml").write_text(SEA_YAML)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = 0
-        try:
-            app(list(arguments))
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return typed(capsys, *arguments)
 
     return run
 

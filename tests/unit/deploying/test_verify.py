@@ -9,10 +9,10 @@ import pytest
 from eth_account import Account
 
 from opg.chain import Deployment
-from opg.chain.artifacts import artifact
+from opg.chain.artifacts import artifact, role_id
 from opg.chain.deploying import BOUNDS, LOCAL, OPG, SUPPLY
 from opg.deploy import Check, Runner, plan_of, verify, verify_plan
-from opg.deploy.plan import ADMIN, At, Plan, Wire, parts_of, role_id, wiring_of
+from opg.deploy.plan import ADMIN, At, Plan, Wire, parts_of, wiring_of
 from opg.errors import NotDeployed
 from tests.unit.deploying.conftest import HOLDER, NETWORK, Deployed
 

@@ -8,10 +8,12 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from opg.chain import Sender
+from opg.chain.artifacts import role_id
+from opg.deploy.plan import PROXY
 from opg.governance.proposal import build
 from opg.governance.script import load_script
-from opg.governance.terms import Vesting, role_id
-from opg.governance.vesting import PROXY, wallet_address
+from opg.governance.terms import Vesting
+from opg.governance.vesting import wallet_address
 from tests.unit.cli.conftest import cli  # noqa: F401
 from tests.unit.cli.test_errors import fails
 from tests.unit.governance.conftest import TREASURY, opg
