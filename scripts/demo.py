@@ -37,7 +37,8 @@ from opg.chain.local import LocalChain, free_port, stop_process
 from opg.client import Client
 from opg.deploy import plan_of
 from opg.deploy.history import history
-from opg.deploy.plan import GENESIS, PROXY
+from opg.deploy.plan import GENESIS
+from opg.deploy.proxy import PROXY
 from opg.errors import OPGError
 from opg.tensor import Kind, Trace
 from opg.versions import load_version

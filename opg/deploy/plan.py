@@ -18,8 +18,8 @@ from eth_utils.crypto import keccak
 
 from opg.chain.artifacts import artifact, role_id
 from opg.deploy.network import Network
+from opg.deploy.proxy import created_at
 
-PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 GENESIS = "Genesis"
 ADMIN = "DEFAULT_ADMIN_ROLE"
 ANYBODY = "0x" + "00" * 20
@@ -171,10 +171,10 @@ class Plan:
     @cached_property
     def addresses(self) -> dict[str, str]:
         """Where everything will be, or is, on any chain."""
-        genesis = keccak(b"\xff" + to_canonical_address(PROXY) + self.salt + keccak(self.genesis_code))[12:]
-        made = {GENESIS: to_checksum_address(genesis)}
+        genesis = created_at(self.salt, self.genesis_code)
+        made = {GENESIS: genesis}
         for number, part in enumerate(self.parts, 1):
-            made[part.name] = to_checksum_address(keccak(rlp.encode([genesis, number]))[12:])
+            made[part.name] = to_checksum_address(keccak(rlp.encode([to_canonical_address(genesis), number]))[12:])
         return made
 
     def address(self, who: str) -> str:

@@ -7,6 +7,10 @@ See https://github.com/Arachnid/deterministic-deployment-proxy.
 
 from __future__ import annotations
 
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
+
+PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 PROXY_SENDER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"  # what the signature recovers to
 PROXY_CODE = bytes.fromhex(
     "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b"
@@ -21,3 +25,8 @@ PROXY_TRANSACTION = bytes.fromhex(
     + "a0"
     + "22" * 32
 )
+
+
+def created_at(salt: bytes, init_code: bytes) -> str:
+    """Where the proxy creates a contract, on any chain (EIP-1014)."""
+    return to_checksum_address(keccak(b"\xff" + to_canonical_address(PROXY) + salt + keccak(init_code))[12:])

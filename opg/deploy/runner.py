@@ -22,8 +22,8 @@ from opg.chain.connection import Chain
 from opg.chain.deployment import Deployment
 from opg.deploy.history import history
 from opg.deploy.journal import Attempt, Journal
-from opg.deploy.plan import GENESIS, PROXY, Plan
-from opg.deploy.proxy import PROXY_CODE, PROXY_GAS, PROXY_PRICE, PROXY_SENDER, PROXY_TRANSACTION
+from opg.deploy.plan import GENESIS, Plan
+from opg.deploy.proxy import PROXY, PROXY_CODE, PROXY_GAS, PROXY_PRICE, PROXY_SENDER, PROXY_TRANSACTION
 from opg.errors import DeploymentStuck, TransactionRefused, Underfunded
 
 MAX_GAS = 16_777_216  # EIP-7825

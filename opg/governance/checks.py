@@ -12,7 +12,7 @@ from eth_utils.address import to_checksum_address
 
 from opg.chain.artifacts import artifact
 from opg.chain.deploying import BOUNDS, OPG
-from opg.deploy.plan import PROXY
+from opg.deploy.proxy import PROXY
 from opg.governance.proposal import Decoded, contract_at, items
 from opg.governance.simulation import HOLDERS, TREASURY, Simulation
 from opg.governance.terms import roles_of

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from opg.chain import Chain, EventReader, Sender
-from opg.deploy.plan import PROXY
+from opg.deploy.proxy import PROXY
 from opg.errors import BadInput
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from eth_abi.abi import encode
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from opg.chain.artifacts import artifact
-from opg.deploy.plan import PROXY
+from opg.deploy.proxy import created_at
 from opg.errors import BadInput
 from opg.governance.terms import Vesting
 
@@ -26,5 +24,4 @@ def init_code(terms: Vesting) -> bytes:
 
 def wallet_address(terms: Vesting) -> str:
     """Where the wallet of these terms is, or will be (EIP-1014)."""
-    made = keccak(b"\xff" + bytes.fromhex(PROXY[2:]) + SALT + keccak(init_code(terms)))
-    return to_checksum_address(made[12:])
+    return created_at(SALT, init_code(terms))

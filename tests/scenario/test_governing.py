@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,11 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
-from opg.chain import Chain, Deployment
+from opg.chain import Chain, Deployment, Sender, artifact
 from opg.chain.artifacts import role_id
-from opg.chain.deploying import OPG
+from opg.chain.deploying import LOCAL, OPG
 from opg.chain.local import LocalChain, free_port, stop_process
+from opg.deploy.proxy import PROXY, created_at
 from opg.governance.terms import Vesting
 from opg.governance.vesting import wallet_address
 from tests.scenario.test_deploying import CHAIN_ID, wait_for
@@ -47,7 +48,8 @@ Everything that votes can do, at once.
 2. Pay 500 OPG to {bob}
 3. Pay 100 OPG to {eve} over 365 days
 4. Let the module {module} slash
-5. Make {bob} the guardian
+5. Let the module {module} dispute
+6. Make {bob} the guardian
 """
 
 from opg.governance import Guardian, Inference, Staking, days, give_role, grant, set_, stream, tokens
@@ -57,6 +59,7 @@ ACTIONS = [
     ("Pay 500 OPG to {bob}", grant("{bob}", tokens(500))),
     ("Pay 100 OPG to {eve} over 365 days", stream("{eve}", tokens(100), {start}, days(365))),
     ("Let the module {module} slash", give_role(Staking, "SLASHER_ROLE", "{module}")),
+    ("Let the module {module} dispute", give_role(Inference, "DISPUTER_ROLE", "{module}")),
     ("Make {bob} the guardian", Guardian.setGuardian("{bob}")),
 ]
 '''
@@ -127,7 +130,14 @@ def test_votes_change_a_parameter_pay_grants_let_a_module_in_and_replace_the_gua
     place.opg("deploy", str(network), key=place.rich)
     place.give_ether(chain, holder.address)
     chain.deployment = Deployment.load(place.folder / "deployments" / str(CHAIN_ID) / "manifest.json")
-    module = chain.deployment.address("Referee")  # any contract will do to be let in
+    parts = [chain.deployment.address(name) for name in ("OPG", "Models", "Staking", "Inference", "Referee")]
+    stricter = replace(LOCAL, bond=2 * LOCAL.bond)
+    made = artifact("Disputes")
+    factory = chain.w3.eth.contract(abi=made.abi, bytecode="0x" + made.bytecode)
+    code = bytes.fromhex(str(factory.constructor(*parts, stricter.disputes()).data_in_transaction)[2:])
+    Sender(chain, holder).send_data(PROXY, bytes(32) + code, "another Disputes")
+    module = created_at(bytes(32), code)
+    assert chain.has_code(module)
     path = place.folder / "2026_11_21_a_new_season.py"
     path.write_text(PROPOSAL.format(bob=BOB, eve=EVE, module=module, start=START))
 
@@ -150,6 +160,7 @@ def test_votes_change_a_parameter_pay_grants_let_a_module_in_and_replace_the_gua
     assert chain.read("OPG", "balanceOf", BOB) == 500 * OPG
     assert chain.read("OPG", "balanceOf", wallet_address(Vesting(EVE, START, YEAR))) == 100 * OPG
     assert chain.read("Staking", "hasRole", role_id("SLASHER_ROLE"), module)
+    assert chain.read("Inference", "hasRole", role_id("DISPUTER_ROLE"), module)
     assert chain.read("Guardian", "guardian") == BOB
     manifest = json.loads((place.folder / "deployments" / str(CHAIN_ID) / "manifest.json").read_text())
-    assert manifest["addresses"]["Referee"] == module
+    assert module not in manifest["addresses"].values()

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 
 from opg.chain import Sender
 from opg.chain.artifacts import role_id
-from opg.deploy.plan import PROXY
+from opg.deploy.proxy import PROXY
 from opg.governance.proposal import build
 from opg.governance.script import load_script
 from opg.governance.terms import Vesting
