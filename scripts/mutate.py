@@ -1,0 +1,334 @@
+"""Takes single checks out of the contracts, turns single roundings round, and asks the tests whether they notice.
+
+python -m scripts.mutate --contract Staking --kinds AB
+
+Nothing in the tree changes: a mutant is compiled in memory, into a folder that the tests read through `$OPG_BUILD`. Which tests are asked,
+in which order, and which mutants may survive, and why, is in tests/mutants.toml. Results go to reports/mutants.jsonl; what is
+recorded as killed is not tried again. A failing gas snapshot kills nobody. Fails when a mutant survives that is not accepted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.mutations import Mutant, mutants_of
+
+ROOT = Path(__file__).resolve().parent.parent
+CAMPAIGN = ROOT / "tests" / "mutants.toml"
+RESULTS = ROOT / "reports" / "mutants.jsonl"
+BUILD = ROOT / "build"
+TEST_SECONDS = 900  # a mutant whose tests take so long goes round in circles, and that was noticed
+MAX_CODE = 24_576  # EIP-170
+NOT_CONTRACTS = ("contracts/interfaces/", "contracts/test/")
+WARM = ("hypothesis", "numpy", "pytest", "opg.game", "opg.tensor.runner", "tests.evm")  # what forks need not load again
+SERVER = """
+const solc = require("solc");
+require("readline").createInterface({input: process.stdin}).on("line", (l) => process.stdout.write(solc.compile(l) + "\\n"));
+"""
+
+
+class Refused(Exception):
+    """The compiler does not take this source, or makes more of it than fits on chain."""
+
+
+class Compiler:
+    """The pinned compiler in a process that stays warm, with the settings of brownie-config.yaml."""
+
+    def __init__(self) -> None:
+        config = yaml.safe_load((ROOT / "brownie-config.yaml").read_text())["compiler"]["solc"]
+        self.settings = {"optimizer": config["optimizer"], "evmVersion": config["evm_version"]}
+        self.process = subprocess.Popen(
+            ["node", "-e", SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def compile(self, sources: dict[str, str], selection: dict[str, Any], runs: int | None = None) -> dict[str, Any]:
+        settings = {**self.settings, "outputSelection": selection}
+        if runs:
+            settings["optimizer"] = {**settings["optimizer"], "runs": runs}
+        content = {path: {"content": text} for path, text in sources.items()}
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(json.dumps({"language": "Solidity", "sources": content, "settings": settings}) + "\n")
+        self.process.stdin.flush()
+        output = json.loads(self.process.stdout.readline())
+        errors = [e["formattedMessage"] for e in output.get("errors", []) if e["severity"] == "error"]
+        if errors:
+            raise Refused(errors[0])
+        return output
+
+    def close(self) -> None:
+        self.process.kill()
+
+
+def closure(path: str) -> dict[str, str]:
+    """A source and all that it imports, by the names that the compiler asks for."""
+    found: dict[str, str] = {}
+    todo = [path]
+    while todo:
+        name = todo.pop()
+        if name in found:
+            continue
+        found[name] = (ROOT / name if name.startswith("contracts/") else ROOT / "node_modules" / name).read_text()
+        for wanted in re.findall(r'(?:from|import) "([^"]+)"', found[name]):
+            inside = os.path.normpath(os.path.join(os.path.dirname(name), wanted))
+            todo.append(inside if wanted.startswith(".") else wanted)
+    return found
+
+
+def deployable() -> dict[str, str]:
+    """The source of each contract that has code, by the contract's name."""
+    built = (json.loads(path.read_text()) for path in sorted((BUILD / "contracts").glob("*.json")))
+    return {
+        b["contractName"]: b["sourcePath"] for b in built if b["bytecode"] and b["sourcePath"].startswith("contracts/")
+    }
+
+
+@dataclass(frozen=True)
+class Target:
+    """A contract or library, and what has to be compiled and run when it changes."""
+
+    path: str
+    entries: dict[str, str]  # artifacts that hold its code: name, source
+    tests: list[str]
+    kinds: str  # of the mutations that mean something here
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).stem
+
+
+def targets(campaign: dict[str, Any]) -> list[Target]:
+    """All contracts and libraries of the protocol, in the order of the campaign."""
+    reach = {name: (path, closure(path)) for name, path in deployable().items()}
+    paths = {str(p.relative_to(ROOT)) for p in (ROOT / "contracts").rglob("*.sol")}
+    ours = {Path(p).stem: p for p in paths if not p.startswith(NOT_CONTRACTS)}
+    if missing := ours.keys() - campaign["tests"].keys():
+        sys.exit(
+            f"tests/mutants.toml says nothing about {', '.join(sorted(missing))}: name the tests that each should be asked"
+        )
+    return [
+        Target(
+            ours[name],
+            {n: path for n, (path, sources) in reach.items() if ours[name] in sources},
+            tests,
+            "BC" if name in campaign["arithmetic"] else "ABC",
+        )
+        for name, tests in campaign["tests"].items()
+    ]
+
+
+class Bench:
+    """A build folder whose mutated artifacts are files of its own, and forked test runs that read it."""
+
+    def __init__(self, folder: Path, compiler: Compiler):
+        self.contracts, self.compiler = folder / "contracts", compiler
+        (folder / "interfaces").symlink_to(BUILD / "interfaces")
+        self.contracts.mkdir()
+
+    def build(self, target: Target, text: str) -> None:
+        """Compiles what the changed source reaches. Raises `Refused`."""
+        for path in self.contracts.iterdir():
+            path.unlink()
+        for path in (BUILD / "contracts").glob("*.json"):
+            (self.contracts / path.name).symlink_to(path)
+        sources = {n: t for path in target.entries.values() for n, t in closure(path).items()} | {target.path: text}
+        wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
+        selection = {
+            path: {name: wanted for name, p in target.entries.items() if p == path} for path in target.entries.values()
+        }
+        made = self.compiler.compile(sources, selection)
+        for name, path in target.entries.items():
+            contract = made["contracts"][path][name]
+            code, runtime = contract["evm"]["bytecode"]["object"], contract["evm"]["deployedBytecode"]["object"]
+            if len(runtime) // 2 > MAX_CODE:
+                raise Refused(f"{name} does not fit on chain")
+            place = self.contracts / f"{name}.json"
+            artifact = json.loads(place.read_text()) | {
+                "abi": contract["abi"],
+                "bytecode": code,
+                "deployedBytecode": runtime,
+            }
+            place.unlink()
+            place.write_text(json.dumps(artifact))
+
+    def notices(self, tests: list[str], log: Path) -> str | None:
+        """The first test that fails, or None. Runs in a fork of this process, whose imports are warm."""
+        child = os.fork()
+        if child == 0:
+            os.setsid()  # so that a node that a test started ends with it
+            os._exit(self._run(tests, log))
+        end = time.monotonic() + TEST_SECONDS
+        while not (done := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() > end:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return "time"
+            time.sleep(0.02)
+        code = os.waitstatus_to_exitcode(done[1])
+        if code == 0:
+            return None
+        failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", log.read_text(), re.M)
+        if code != 1 or not failed:
+            raise SystemExit(f"the tests could not be run, see {log}")
+        return failed[0]
+
+    def _run(self, tests: list[str], log: Path) -> int:
+        import pytest
+
+        os.environ |= {"OPG_BUILD": str(self.contracts), "OPG_GAS": "ignore"}
+        with log.open("w") as out:
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+            plugins = [f"-pno:{name}" for name in ("pytest-brownie", "cacheprovider", "xdist", "randomly")]
+            paths = [str(ROOT / "tests" / path) for path in tests]
+            code = pytest.main(["-qx", "--tb=line", "--ignore-glob=*/test_gas.py", *plugins, *paths])
+            sys.stdout.flush()
+        return int(code)
+
+
+def accepted(campaign: dict[str, Any], target: Target, mutant: Mutant) -> str | None:
+    """Why this one may survive, if it may."""
+    for entry in campaign.get("accepted", []):
+        if entry["where"] == f"{target.name}.{mutant.function}" and entry["mutant"] == mutant.what:
+            return entry["reason"]
+    return None
+
+
+def read_results() -> dict[str, dict[str, Any]]:
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    return {entry["id"]: entry for entry in map(json.loads, lines)}
+
+
+def identified(target: Target, mutants: list[Mutant]) -> Iterator[tuple[str, Mutant]]:
+    """Each with a name that outlives other changes of the source: what it is, and its number among those that read alike."""
+    seen: Counter[str] = Counter()
+    for mutant in mutants:
+        text = f"{target.name}.{mutant.function}: {mutant.what}"
+        seen[text] += 1
+        yield hashlib.sha256(f"{text}#{seen[text]}".encode()).hexdigest()[:16], mutant
+
+
+def first_asked(target: Target, mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
+    """The test file named after the function, or else the one that noticed its last mutant: most mutants need no other."""
+    verb = re.sub(r"([A-Z])", r"_\1", mutant.function.strip("_")).lower()
+    for path in (f"unit/{target.name}/test_{verb}.py", f"unit/{target.name}/test_deploy.py"):
+        if (ROOT / "tests" / path).exists() and (verb in path or verb == "constructor"):
+            return [path]
+    last = [
+        e["by"] for e in known.values() if e["contract"] == target.name and e["function"] == mutant.function and e["by"]
+    ]
+    return [last[-1].split("::")[0].removeprefix("tests/")] if last and "::" in last[-1] else []
+
+
+def try_all(target: Target, kinds: str, compiler: Compiler, bench: Bench, log: Path, fresh: bool) -> None:
+    """Tries the mutants of one contract, and writes down what became of them."""
+    source = (ROOT / target.path).read_text()
+    unit = compiler.compile(closure(target.path), {target.path: {"": ["ast"]}})["sources"][target.path]["ast"]
+    known = {} if fresh else read_results()
+    todo = [
+        (i, m) for i, m in identified(target, mutants_of(source, unit))
+        if m.kind[0] in kinds and m.kind[0] in target.kinds and known.get(i, {}).get("verdict") not in ("killed", "does not compile")
+    ]  # fmt: skip
+    if not todo:
+        return
+    bench.build(target, source)
+    if failed := bench.notices(target.tests, log):
+        sys.exit(f"{failed} fails without any mutant: {log}")
+    for number, (identity, mutant) in enumerate(todo, 1):
+        began, by = time.monotonic(), None
+        try:
+            bench.build(target, mutant.apply(source))
+            likely = first_asked(target, mutant, known)
+            by = (likely and bench.notices(likely, log)) or bench.notices(target.tests, log)
+            verdict = "killed" if by else "survived"
+        except Refused as problem:
+            verdict, by = "does not compile", str(problem)
+        entry = {
+            "id": identity, "contract": target.name, "function": mutant.function, "kind": mutant.kind,
+            "line": mutant.line, "mutant": mutant.what, "verdict": verdict, "by": by, "seconds": round(time.monotonic() - began, 1),
+        }  # fmt: skip
+        known[identity] = entry
+        with RESULTS.open("a") as out:
+            out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+        print(
+            f"{target.name} {number}/{len(todo)} {verdict:9} {mutant.line:4} {mutant.function}: {mutant.what}",
+            flush=True,
+        )
+
+
+def summary(campaign: dict[str, Any], chosen: list[Target], kinds: str, compiler: Compiler) -> int:
+    """Prints counts and survivors; 1 when there are survivors without a reason, or reasons without a survivor."""
+    known, wrong = read_results(), 0
+    for target in chosen:
+        source = (ROOT / target.path).read_text()
+        unit = compiler.compile(closure(target.path), {target.path: {"": ["ast"]}})["sources"][target.path]["ast"]
+        counts: Counter[str] = Counter()
+        shown = []
+        for identity, mutant in identified(target, mutants_of(source, unit)):
+            if mutant.kind[0] not in kinds or mutant.kind[0] not in target.kinds:
+                continue
+            verdict = known.get(identity, {}).get("verdict", "not tried")
+            reason = accepted(campaign, target, mutant)
+            if verdict == "survived" and reason:
+                verdict = "accepted"
+            elif verdict == "killed" and reason:
+                shown.append(f"  {target.path}:{mutant.line} is killed, and needs no reason any more: {mutant.what}")
+            elif verdict == "survived":
+                shown.append(f"  {target.path}:{mutant.line} {mutant.function}: {mutant.what}")
+            counts[verdict] += 1
+        wrong += len(shown)
+        print(
+            f"{target.name}: {', '.join(f'{n} {verdict}' for verdict, n in sorted(counts.items())) or 'nothing to change'}"
+        )
+        print(*shown, sep="\n", end="\n" if shown else "")
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make mutate", description=__doc__.splitlines()[0])
+    parser.add_argument("--contract", action="append", help="a contract or library, as often as you like; else all")
+    parser.add_argument(
+        "--kinds", default="AB", help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
+    )
+    parser.add_argument("--report", action="store_true", help="only say what was found before")
+    parser.add_argument("--fresh", action="store_true", help="also try again what was killed before")
+    given = parser.parse_args()
+    campaign = tomllib.loads(CAMPAIGN.read_text())
+    every = targets(campaign)
+    if unknown := set(given.contract or ()) - {t.name for t in every}:
+        parser.error(f"no contract {', '.join(unknown)}; there are {', '.join(t.name for t in every)}")
+    chosen = [t for t in every if not given.contract or t.name in given.contract]
+    RESULTS.parent.mkdir(exist_ok=True)
+    compiler = Compiler()
+    try:
+        if not given.report:
+            for name in WARM:
+                importlib.import_module(name)
+            with tempfile.TemporaryDirectory() as folder:
+                bench = Bench(Path(folder), compiler)
+                for target in chosen:
+                    try_all(target, given.kinds, compiler, bench, RESULTS.with_suffix(".log"), given.fresh)
+        return summary(campaign, chosen, given.kinds, compiler)
+    finally:
+        compiler.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
