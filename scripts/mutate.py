@@ -35,8 +35,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGN = ROOT / "tests" / "mutants.toml"
 RESULTS = ROOT / "reports" / "mutants.jsonl"
 BUILD = ROOT / "build"
-TEST_SECONDS = 900  # a mutant whose tests take so long goes round in circles, and that was noticed
+TEST_SECONDS = 900
+NO_END = "no end"  # what tests that take longer say: the mutant goes round in circles, and that was noticed
 MAX_CODE = 24_576  # EIP-170
+ALL_KINDS = "ABC"
 NOT_CONTRACTS = ("contracts/interfaces/", "contracts/test/")
 WARM = ("hypothesis", "numpy", "pytest", "opg.game", "opg.tensor.runner", "tests.evm")  # what forks need not load again
 SERVER = """
@@ -139,6 +141,7 @@ class Bench:
 
     def __init__(self, folder: Path, compiler: Compiler):
         self.contracts, self.compiler = folder / "contracts", compiler
+        self.sound: set[str] = set()
         (folder / "interfaces").symlink_to(BUILD / "interfaces")
         self.contracts.mkdir()
 
@@ -169,30 +172,40 @@ class Bench:
             place.write_text(json.dumps(artifact))
 
     def notices(self, tests: list[str], log: Path) -> str | None:
-        """The first test that fails, or None. Runs in a fork of this process, whose imports are warm."""
+        """The first test that fails, or None. It has to pass with the real contracts."""
+        failed = self._fails(tests, self.contracts, log)
+        if failed and (file := failed.split("::")[0].removeprefix("tests/")) != NO_END and file not in self.sound:
+            if wrong := self._fails([file], BUILD / "contracts", log):
+                sys.exit(f"{wrong} fails without any mutant, see {log}")
+            self.sound.add(file)
+        return failed
+
+    def _fails(self, tests: list[str], contracts: Path, log: Path) -> str | None:
+        """Runs tests in a fork of this process, whose imports are warm."""
         child = os.fork()
         if child == 0:
             os.setsid()  # so that a node that a test started ends with it
-            os._exit(self._run(tests, log))
+            os._exit(self._run(tests, contracts, log))
         end = time.monotonic() + TEST_SECONDS
         while not (done := os.waitpid(child, os.WNOHANG))[0]:
             if time.monotonic() > end:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                return "time"
+                return NO_END
             time.sleep(0.02)
         code = os.waitstatus_to_exitcode(done[1])
         if code == 0:
             return None
         failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", log.read_text(), re.M)
         if code != 1 or not failed:
-            raise SystemExit(f"the tests could not be run, see {log}")
+            sys.exit(f"the tests could not be run, see {log}")
         return failed[0]
 
-    def _run(self, tests: list[str], log: Path) -> int:
+    @staticmethod
+    def _run(tests: list[str], contracts: Path, log: Path) -> int:
         import pytest
 
-        os.environ |= {"OPG_BUILD": str(self.contracts), "OPG_GAS": "ignore"}
+        os.environ |= {"OPG_BUILD": str(contracts), "OPG_GAS": "ignore"}
         with log.open("w") as out:
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
@@ -203,12 +216,9 @@ class Bench:
         return int(code)
 
 
-def accepted(campaign: dict[str, Any], target: Target, mutant: Mutant) -> str | None:
-    """Why this one may survive, if it may."""
-    for entry in campaign.get("accepted", []):
-        if entry["where"] == f"{target.name}.{mutant.function}" and entry["mutant"] == mutant.what:
-            return entry["reason"]
-    return None
+def reasons(campaign: dict[str, Any]) -> dict[str, str]:
+    """Why a mutant may survive, by its contract, its function and what it changes."""
+    return {mutant: entry["because"] for entry in campaign.get("accepted", []) for mutant in entry["mutants"]}
 
 
 def read_results() -> dict[str, dict[str, Any]]:
@@ -216,13 +226,19 @@ def read_results() -> dict[str, dict[str, Any]]:
     return {entry["id"]: entry for entry in map(json.loads, lines)}
 
 
-def identified(target: Target, mutants: list[Mutant]) -> Iterator[tuple[str, Mutant]]:
+def named(target: Target, mutant: Mutant) -> str:
+    return f"{target.name}.{mutant.function}: {mutant.what}"
+
+
+def changes(target: Target, kinds: str, compiler: Compiler) -> Iterator[tuple[str, Mutant]]:
     """Each with a name that outlives other changes of the source: what it is, and its number among those that read alike."""
+    unit = compiler.compile(closure(target.path), {target.path: {"": ["ast"]}})["sources"][target.path]["ast"]
     seen: Counter[str] = Counter()
-    for mutant in mutants:
-        text = f"{target.name}.{mutant.function}: {mutant.what}"
+    for mutant in mutants_of((ROOT / target.path).read_text(), unit):
+        text = named(target, mutant)
         seen[text] += 1
-        yield hashlib.sha256(f"{text}#{seen[text]}".encode()).hexdigest()[:16], mutant
+        if mutant.kind[0] in kinds and mutant.kind[0] in target.kinds:
+            yield hashlib.sha256(f"{text}#{seen[text]}".encode()).hexdigest()[:16], mutant
 
 
 def first_asked(target: Target, mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
@@ -237,26 +253,25 @@ def first_asked(target: Target, mutant: Mutant, known: dict[str, dict[str, Any]]
     return [last[-1].split("::")[0].removeprefix("tests/")] if last and "::" in last[-1] else []
 
 
-def try_all(target: Target, kinds: str, compiler: Compiler, bench: Bench, log: Path, fresh: bool) -> None:
+def try_all(
+    target: Target, campaign: dict[str, Any], given: argparse.Namespace, compiler: Compiler, bench: Bench, log: Path
+) -> None:
     """Tries the mutants of one contract, and writes down what became of them."""
+    tests = [path for path in target.tests if path.startswith("unit/") or not given.unit]
     source = (ROOT / target.path).read_text()
-    unit = compiler.compile(closure(target.path), {target.path: {"": ["ast"]}})["sources"][target.path]["ast"]
-    known = {} if fresh else read_results()
-    todo = [
-        (i, m) for i, m in identified(target, mutants_of(source, unit))
-        if m.kind[0] in kinds and m.kind[0] in target.kinds and known.get(i, {}).get("verdict") not in ("killed", "does not compile")
-    ]  # fmt: skip
+    known = {} if given.fresh else read_results()
+    over = ("killed", "does not compile")
+    todo = [(i, m) for i, m in changes(target, given.kinds, compiler) if known.get(i, {}).get("verdict") not in over]
+    if given.unit:  # who is known to survive costs the most
+        todo = [(i, m) for i, m in todo if named(target, m) not in reasons(campaign)]
     if not todo:
         return
-    bench.build(target, source)
-    if failed := bench.notices(target.tests, log):
-        sys.exit(f"{failed} fails without any mutant: {log}")
     for number, (identity, mutant) in enumerate(todo, 1):
         began, by = time.monotonic(), None
         try:
             bench.build(target, mutant.apply(source))
             likely = first_asked(target, mutant, known)
-            by = (likely and bench.notices(likely, log)) or bench.notices(target.tests, log)
+            by = (likely and bench.notices(likely, log)) or bench.notices(tests, log)
             verdict = "killed" if by else "survived"
         except Refused as problem:
             verdict, by = "does not compile", str(problem)
@@ -275,30 +290,33 @@ def try_all(target: Target, kinds: str, compiler: Compiler, bench: Bench, log: P
 
 def summary(campaign: dict[str, Any], chosen: list[Target], kinds: str, compiler: Compiler) -> int:
     """Prints counts and survivors; 1 when there are survivors without a reason, or reasons without a survivor."""
-    known, wrong = read_results(), 0
+    known, allowed = read_results(), reasons(campaign)
+    total: Counter[str] = Counter()
+    met, wrong = set(), []
     for target in chosen:
-        source = (ROOT / target.path).read_text()
-        unit = compiler.compile(closure(target.path), {target.path: {"": ["ast"]}})["sources"][target.path]["ast"]
         counts: Counter[str] = Counter()
-        shown = []
-        for identity, mutant in identified(target, mutants_of(source, unit)):
-            if mutant.kind[0] not in kinds or mutant.kind[0] not in target.kinds:
-                continue
+        for identity, mutant in changes(target, kinds, compiler):
             verdict = known.get(identity, {}).get("verdict", "not tried")
-            reason = accepted(campaign, target, mutant)
-            if verdict == "survived" and reason:
+            name = named(target, mutant)
+            met.add(name)
+            if verdict == "survived" and name in allowed:
                 verdict = "accepted"
-            elif verdict == "killed" and reason:
-                shown.append(f"  {target.path}:{mutant.line} is killed, and needs no reason any more: {mutant.what}")
             elif verdict == "survived":
-                shown.append(f"  {target.path}:{mutant.line} {mutant.function}: {mutant.what}")
+                wrong.append(f"survived: {target.path}:{mutant.line} {name}")
+            elif verdict == "killed" and name in allowed:
+                wrong.append(f"killed, needs no reason any more: {name}")
             counts[verdict] += 1
-        wrong += len(shown)
-        print(
-            f"{target.name}: {', '.join(f'{n} {verdict}' for verdict, n in sorted(counts.items())) or 'nothing to change'}"
-        )
-        print(*shown, sep="\n", end="\n" if shown else "")
+        total += counts
+        print(f"{target.name:20} {said(counts)}")
+    print(f"{'all':20} {said(total)}")
+    if len(chosen) == len(campaign["tests"]) and kinds == ALL_KINDS:
+        wrong += [f"there is no such mutant: {name}" for name in allowed.keys() - met]
+    print(*wrong, sep="\n")
     return 1 if wrong else 0
+
+
+def said(counts: Counter[str]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items())) or "nothing to change"
 
 
 def main() -> int:
@@ -306,6 +324,9 @@ def main() -> int:
     parser.add_argument("--contract", action="append", help="a contract or library, as often as you like; else all")
     parser.add_argument(
         "--kinds", default="AB", help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
+    )
+    parser.add_argument(
+        "--unit", action="store_true", help="ask the unit tests only; who survives can be tried again with all"
     )
     parser.add_argument("--report", action="store_true", help="only say what was found before")
     parser.add_argument("--fresh", action="store_true", help="also try again what was killed before")
@@ -324,7 +345,7 @@ def main() -> int:
             with tempfile.TemporaryDirectory() as folder:
                 bench = Bench(Path(folder), compiler)
                 for target in chosen:
-                    try_all(target, given.kinds, compiler, bench, RESULTS.with_suffix(".log"), given.fresh)
+                    try_all(target, campaign, given, compiler, bench, RESULTS.with_suffix(".log"))
         return summary(campaign, chosen, given.kinds, compiler)
     finally:
         compiler.close()
