@@ -10,6 +10,7 @@ recorded as killed is not tried again. A failing gas snapshot kills nobody. Fail
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import importlib
 import json
@@ -40,7 +41,19 @@ NO_END = "no end"  # what tests that take longer say: the mutant goes round in c
 MAX_CODE = 24_576  # EIP-170
 ALL_KINDS = "ABC"
 NOT_CONTRACTS = ("contracts/interfaces/", "contracts/test/")
-WARM = ("hypothesis", "numpy", "pytest", "opg.game", "opg.tensor.runner", "tests.evm")  # what forks need not load again
+# what forks need not load again
+WARM = (
+    "hypothesis",
+    "numpy",
+    "pytest",
+    "web3",
+    "coincurve",
+    "eth_account",
+    "pdb",
+    "opg.game",
+    "opg.tensor.runner",
+    "tests.evm",
+)
 SERVER = """
 const solc = require("solc");
 require("readline").createInterface({input: process.stdin}).on("line", (l) => process.stdout.write(solc.compile(l) + "\\n"));
@@ -136,40 +149,52 @@ def targets(campaign: dict[str, Any]) -> list[Target]:
     ]
 
 
+def slim(artifact: dict[str, Any]) -> dict[str, Any]:
+    """What tests read of an artifact; the rest takes long to load."""
+    return {
+        key: artifact[key]
+        for key in ("abi", "bytecode", "deployedBytecode", "contractName", "sourcePath", "immutables", "compiler")
+        if key in artifact
+    }
+
+
+def warm_up() -> None:
+    for name in WARM:
+        importlib.import_module(name)
+    importlib.import_module("tests.evm").known_errors()  # no mutant has other ones
+    gc.collect()
+    gc.freeze()
+
+
 class Bench:
-    """A build folder whose mutated artifacts are files of its own, and forked test runs that read it."""
+    """A build folder of its own, where a mutant's artifacts replace the real ones, and forked test runs that read it."""
 
     def __init__(self, folder: Path, compiler: Compiler):
         self.contracts, self.compiler = folder / "contracts", compiler
         self.sound: set[str] = set()
         (folder / "interfaces").symlink_to(BUILD / "interfaces")
         self.contracts.mkdir()
+        self.real = {path.name: slim(json.loads(path.read_text())) for path in (BUILD / "contracts").glob("*.json")}
+        self.changed = set(self.real)
 
     def build(self, target: Target, text: str) -> None:
         """Compiles what the changed source reaches. Raises `Refused`."""
-        for path in self.contracts.iterdir():
-            path.unlink()
-        for path in (BUILD / "contracts").glob("*.json"):
-            (self.contracts / path.name).symlink_to(path)
+        for name in self.changed:
+            (self.contracts / name).write_text(json.dumps(self.real[name]))
         sources = {n: t for path in target.entries.values() for n, t in closure(path).items()} | {target.path: text}
         wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
         selection = {
             path: {name: wanted for name, p in target.entries.items() if p == path} for path in target.entries.values()
         }
         made = self.compiler.compile(sources, selection)
+        self.changed = {f"{name}.json" for name in target.entries}
         for name, path in target.entries.items():
             contract = made["contracts"][path][name]
             code, runtime = contract["evm"]["bytecode"]["object"], contract["evm"]["deployedBytecode"]["object"]
             if len(runtime) // 2 > MAX_CODE:
                 raise Refused(f"{name} does not fit on chain")
-            place = self.contracts / f"{name}.json"
-            artifact = json.loads(place.read_text()) | {
-                "abi": contract["abi"],
-                "bytecode": code,
-                "deployedBytecode": runtime,
-            }
-            place.unlink()
-            place.write_text(json.dumps(artifact))
+            changed = {"abi": contract["abi"], "bytecode": code, "deployedBytecode": runtime}
+            (self.contracts / f"{name}.json").write_text(json.dumps(self.real[f"{name}.json"] | changed))
 
     def notices(self, tests: list[str], log: Path) -> str | None:
         """The first test that fails, or None. It has to pass with the real contracts."""
@@ -209,9 +234,9 @@ class Bench:
         with log.open("w") as out:
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
-            plugins = [f"-pno:{name}" for name in ("pytest-brownie", "cacheprovider", "xdist", "randomly")]
             paths = [str(ROOT / "tests" / path) for path in tests]
-            code = pytest.main(["-qx", "--tb=line", "--ignore-glob=*/test_gas.py", *plugins, *paths])
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+            code = pytest.main(["-qx", "--tb=line", "-pno:cacheprovider", "--ignore-glob=*/test_gas.py", *paths])
             sys.stdout.flush()
         return int(code)
 
@@ -340,8 +365,7 @@ def main() -> int:
     compiler = Compiler()
     try:
         if not given.report:
-            for name in WARM:
-                importlib.import_module(name)
+            warm_up()
             with tempfile.TemporaryDirectory() as folder:
                 bench = Bench(Path(folder), compiler)
                 for target in chosen:
