@@ -338,6 +338,10 @@ class Books(RuleBasedStateMachine):
         if not self.is_final(given):
             with reverts("NotFinal"):
                 inference.finalise(given.request, outputs, sender=self.world.charlie)
+        if given.refuted and given.since == self.evm.now:
+            with reverts("AnsweredThisSecond"):
+                inference.refund(given.request, sender=self.world.charlie)
+            return
         if given.refuted:
             inference.refund(given.request, sender=self.world.charlie)
             self.owe("inference", self.world.erin, FEE)

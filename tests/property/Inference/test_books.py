@@ -298,6 +298,10 @@ class InferenceBooks(RuleBasedStateMachine):
             with reverts("NotRefuted", each.answer):
                 self.inference.refund(each.terms, sender=caller)
             return
+        if self.given[each.answer].recorded_at == self.evm.now:
+            with reverts("AnsweredThisSecond", each.answer):
+                self.inference.refund(each.terms, sender=caller)
+            return
         self.inference.refund(each.terms, sender=caller)
         self.credit[each.user] += each.terms.fee
         self.end(each)
