@@ -74,10 +74,8 @@ class Compiler:
             ["node", "-e", SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def compile(self, sources: dict[str, str], selection: dict[str, Any], runs: int | None = None) -> dict[str, Any]:
+    def compile(self, sources: dict[str, str], selection: dict[str, Any]) -> dict[str, Any]:
         settings = {**self.settings, "outputSelection": selection}
-        if runs:
-            settings["optimizer"] = {**settings["optimizer"], "runs": runs}
         content = {path: {"content": text} for path, text in sources.items()}
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps({"language": "Solidity", "sources": content, "settings": settings}) + "\n")
