@@ -351,7 +351,7 @@ def anvil_binary() -> str:
 class AnvilBackend:
     """A real node on a free port of its own: real receipts, tens to hundreds of calls a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, block_seconds: int = 1) -> None:
         import httpx
 
         with socket.socket() as probe:
@@ -368,7 +368,7 @@ class AnvilBackend:
             assert self.process.poll() is None, f"anvil stopped at once: is port {port} taken?"
             try:
                 assert int(self.rpc("eth_chainId"), 16) == CHAIN_ID
-                self.rpc("anvil_setBlockTimestampInterval", 1)  # time is the test's, not the wall's
+                self.rpc("anvil_setBlockTimestampInterval", block_seconds)  # time is the test's, not the wall's
                 break
             except httpx.HTTPError:
                 time.sleep(0.1)
@@ -452,11 +452,12 @@ class AnvilBackend:
 
 
 class Evm:
-    """The chain of one test. `engine` is "revm" (in process) or "anvil" (real receipts)."""
+    """The chain of one test. `engine` is "revm" (in process) or "anvil" (real receipts); a transaction there takes
+    `block_seconds`, in process none."""
 
-    def __init__(self, engine: str = "revm") -> None:
+    def __init__(self, engine: str = "revm", block_seconds: int = 1) -> None:
         self.engine = engine
-        self.backend: Any = AnvilBackend() if engine == "anvil" else RevmBackend()
+        self.backend: Any = AnvilBackend(block_seconds) if engine == "anvil" else RevmBackend()
         self.accounts = [account(i) for i in range(10)]
         for each in self.accounts:
             self.backend.fund(each.address)

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts
-from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_staking
+from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
+from tests.property.brake import STAKING, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
 from tests.views import Views
 
@@ -33,10 +34,10 @@ amounts = st.one_of(
 )
 
 
-def build() -> tuple:
-    evm = Evm()
+def build(evm: Evm) -> tuple:
     token = evm.deploy("OPG", ADMIN)
-    staking = deploy_staking(evm, token)
+    guardian = deploy_guardian(evm)
+    staking = deploy_staking(evm, token, guardian)
     for module in MODULES:
         for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
             staking.grantRole(role, module, sender=ADMIN)
@@ -44,20 +45,21 @@ def build() -> tuple:
         token.transfer(who, PURSE, sender=ADMIN)
         token.delegate(who, sender=who)
         token.approve(staking, 2**256 - 1, sender=who)
-    return evm, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
+    return evm, guardian, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
 
 
 class StakingBooks(RuleBasedStateMachine):
     """Two operators, one of whom delegates to the other; two more delegators; two modules."""
 
+    new_evm = Evm
     world: tuple = ()
 
     def __init__(self):
         super().__init__()
         cls = type(self)
-        cls.world = cls.world or build()
-        self.evm, self.token, self.staking, self.votes, self.views = cls.world
-        self.mark = self.evm.snapshot()
+        cls.world = cls.world or build(cls.new_evm())
+        self.evm, guardian, self.token, self.staking, self.votes, self.views = cls.world
+        self.mark, self.brake = self.evm.snapshot(), Brake(self.evm, guardian, STAKING)
         self.books = {who: Operator(MODULES) for who in OPERATORS}
         self.thaws: dict[int, Thaw] = {}
         self.purse = dict.fromkeys(PEOPLE, PURSE)
@@ -118,6 +120,10 @@ class StakingBooks(RuleBasedStateMachine):
     def stake(self, who, amount):
         """In, as far as the purse goes; not into a spent pool."""
         books, now = self.books[who], self.evm.now
+        if self.brake.paused:
+            with self.brake.refusal:
+                self.staking.stake(amount, sender=who)
+            return
         if books.own.spent:
             with reverts("PoolSpent", books.own.tokens, books.own.shares):
                 self.staking.stake(amount, sender=who)
@@ -152,6 +158,10 @@ class StakingBooks(RuleBasedStateMachine):
         """In, as far as the purse goes; not at a higher commission than one accepts."""
         books, now = self.books[operator], self.evm.now
         commission = max(books.commission_at(now), books.next_commission)
+        if self.brake.paused:
+            with self.brake.refusal:
+                self.staking.delegate(operator, amount, commission, sender=who)
+            return
         if commission:
             with reverts("CommissionTooHigh", commission, commission - 1):
                 self.staking.delegate(operator, amount, commission - 1, sender=who)
@@ -338,6 +348,16 @@ class StakingBooks(RuleBasedStateMachine):
         """Another minimum."""
         self.staking.setMinStake(amount, sender=account(0))
         self.min_stake = amount
+
+    @rule(seconds=pauses)
+    def pause(self, seconds):
+        """No new stake for a while; everything else goes on."""
+        self.brake.pause(seconds)
+
+    @rule()
+    def resume(self):
+        """The guardian thinks better of it."""
+        self.brake.resume()
 
     @rule()
     def burn(self):
