@@ -5,6 +5,7 @@ is equal.
 """
 
 from collections import defaultdict
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -190,7 +191,7 @@ def build(evm: Evm) -> tuple:
 
 class ChannelsBooks(RuleBasedStateMachine):
     new_evm = Evm
-    world: tuple = ()
+    world: Any = None
 
     def __init__(self):
         super().__init__()

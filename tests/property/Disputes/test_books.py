@@ -108,13 +108,13 @@ class DisputesBooks(RuleBasedStateMachine):
     """See above."""
 
     new_evm = Evm
-    built: GameWorld | None = None
+    world: Any = None
 
     def __init__(self) -> None:
         super().__init__()
         cls = type(self)
-        cls.built = cls.built or build(cls.new_evm())
-        self.world, self.traces = cls.built, traces()
+        cls.world = cls.world or build(cls.new_evm())
+        self.traces = traces()
         self.aside = self.world.aside()
         self.aside.__enter__()
         w = self.world

@@ -107,7 +107,7 @@ class InferenceBooks(RuleBasedStateMachine):
     """bob serves, alice and dave ask, anyone contests."""
 
     new_evm = Evm
-    world: tuple = ()
+    world: Any = None
 
     def __init__(self):
         super().__init__()

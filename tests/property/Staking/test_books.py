@@ -4,6 +4,7 @@ and at any time, every number that the contract shows is the books', and what it
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ class StakingBooks(RuleBasedStateMachine):
     """Two operators, one of whom delegates to the other; two more delegators; two modules."""
 
     new_evm = Evm
-    world: tuple = ()
+    world: Any = None
 
     def __init__(self):
         super().__init__()
