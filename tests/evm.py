@@ -86,6 +86,12 @@ def artifact(name: str) -> dict:
     raise FileNotFoundError(f"no artifact for {name}: run `make compile`")
 
 
+def transactions_of(name: str) -> set[str]:
+    """The functions of a contract or an interface that change something."""
+    functions = (entry for entry in artifact(name)["abi"] if entry["type"] == "function")
+    return {entry["name"] for entry in functions if entry["stateMutability"] not in ("view", "pure")}
+
+
 def abi_type(entry: dict) -> str:
     """`(uint256,bytes32[])[]` for a struct, the plain type else."""
     if not entry["type"].startswith("tuple"):
@@ -226,6 +232,7 @@ class Contract:
                 out = self._evm.backend.call(address_of(sender), self.address, data, gas)
                 return self._result(entry, out)
             out, gas_used, logs = self._evm.backend.send(address_of(sender), self.address, data, gas or TX_GAS_CAP)
+            self._evm.called.add((self._name, name))
             return Receipt(gas_used, self._result(entry, out) if out is not None else None, self._evm.decode_logs(logs))
 
         return call
@@ -462,6 +469,7 @@ class Evm:
         for each in self.accounts:
             self.backend.fund(each.address)
         self._events: dict[tuple[bytes, int], dict] = {}
+        self.called: set[tuple[str, str]] = set()  # contract and function of every transaction that succeeded
         self.chain_id = CHAIN_ID
 
     def deploy(self, name: str, *args: Any, sender: Any = None) -> Contract:

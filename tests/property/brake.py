@@ -30,7 +30,16 @@ class Brake:
         """What whoever begins something is told while it is paused."""
         return reverts("BusinessPaused", self.business, self.until)
 
-    def pause(self, seconds: int) -> None:
+    def turn(self, seconds: int) -> None:
+        """The guardian pauses, or thinks better of it."""
+        if self.paused:
+            self._resume()
+        else:
+            with reverts("NotPaused", self.business):
+                self.guardian.resume(self.business, sender=account(9))
+            self._pause(seconds)
+
+    def _pause(self, seconds: int) -> None:
         """Not again before the cool-down is over."""
         if self.evm.now < self.pausable_from:
             with reverts("CoolingDown", self.business, self.pausable_from):
@@ -40,11 +49,7 @@ class Brake:
         self.until = self.evm.now + seconds
         self.pausable_from = self.until + COOLDOWN_SECONDS
 
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Early; the cool-down stays."""
-        if not self.paused:
-            with reverts("NotPaused", self.business):
-                self.guardian.resume(self.business, sender=account(9))
-            return
         self.guardian.resume(self.business, sender=account(9))
         self.until = self.evm.now - 1

@@ -36,7 +36,7 @@ from opg.tensor import Trace, op_proof, openings, trace
 from opg.tensor.commitment import ListTree, chunk_count, level_bits, unpack
 from opg.tensor.executor import run_op
 from tests.conftest import DEEP
-from tests.evm import Evm, address_of, reverts
+from tests.evm import Evm, address_of, reverts, transactions_of
 from tests.game_world import (
     BOND,
     CLOCK_SECONDS,
@@ -788,3 +788,5 @@ def test_books(shard: int) -> None:
     run_state_machine_as_test(
         part, settings=settings(max_examples=examples, stateful_step_count=steps, derandomize=not DEEP)
     )
+    deeds = transactions_of("IDisputes") | transactions_of("IPayouts")
+    assert {("Disputes", name) for name in deeds} <= part.world.evm.called

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.conftest import DEEP
-from tests.evm import Evm, account, reverts
+from tests.evm import Evm, account, reverts, transactions_of
 from tests.lineage import Lineage
 from tests.market import (
     BURN_BPS,
@@ -523,12 +523,7 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(seconds=pauses)
     def pause(self, seconds):
         """No new requests for a while; everything else goes on."""
-        self.brake.pause(seconds)
-
-    @rule()
-    def resume(self):
-        """The guardian thinks better of it."""
-        self.brake.resume()
+        self.brake.turn(seconds)
 
     # -- stake, money, time ---------------------------------------------------
 
@@ -726,5 +721,15 @@ def family(market: Market) -> Lineage:
     return lineage
 
 
-TestBooks = InferenceBooks.TestCase
-TestBooks.settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)
+class TestBooks(InferenceBooks.TestCase):
+    settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)
+
+    def runTest(self):
+        """Every function among the deeds, and each succeeded."""
+        super().runTest()
+        done, deeds = (
+            InferenceBooks.world[0].evm.called,
+            transactions_of("IInference") | transactions_of("IIncomes") | transactions_of("IPayouts"),
+        )
+        assert {("Inference", name) for name in deeds} <= done
+        assert {("Models", name) for name in transactions_of("IModels")} <= done

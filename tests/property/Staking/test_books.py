@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.conftest import DEEP
-from tests.evm import Evm, account, reverts
+from tests.evm import Evm, account, reverts, transactions_of
 from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
 from tests.property.brake import STAKING, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
@@ -327,10 +327,14 @@ class StakingBooks(RuleBasedStateMachine):
         books.jailed_until = self.evm.now + JAIL_SECONDS
         self.roundings += 1
 
-    @rule(who=operators)
-    def rehabilitate(self, who):
+    @rule(who=operators, patient=st.booleans())
+    def rehabilitate(self, who, patient):
         """After the time, with the minimum."""
         books = self.books[who]
+        if patient and books.jailed_until:
+            self.evm.sleep(max(books.jailed_until - self.evm.now, 0))
+            if missing := max(self.min_stake - books.active, 0):
+                self.stake(who, missing)
         if not books.jailed_until:
             with reverts("NotJailed", who):
                 self.staking.rehabilitate(sender=who)
@@ -353,12 +357,7 @@ class StakingBooks(RuleBasedStateMachine):
     @rule(seconds=pauses)
     def pause(self, seconds):
         """No new stake for a while; everything else goes on."""
-        self.brake.pause(seconds)
-
-    @rule()
-    def resume(self):
-        """The guardian thinks better of it."""
-        self.brake.resume()
+        self.brake.turn(seconds)
 
     @rule()
     def burn(self):
@@ -504,5 +503,11 @@ class StakingBooks(RuleBasedStateMachine):
             self.past[i] = (time, stamps, votes)
 
 
-TestBooks = StakingBooks.TestCase
-TestBooks.settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+class TestBooks(StakingBooks.TestCase):
+    settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+
+    def runTest(self):
+        """Every function among the deeds, and each succeeded."""
+        super().runTest()
+        done, deeds = StakingBooks.world[0].called, transactions_of("IStaking") | transactions_of("IPayouts")
+        assert {("Staking", name) for name in deeds} <= done
