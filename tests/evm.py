@@ -278,6 +278,7 @@ class RevmBackend:
 
     def __init__(self) -> None:
         self.number, self.time = 1, GENESIS
+        self.checkpoints: list[Any] = []
         self.evm = pyrevm.EVM(
             spec_id="OSAKA", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID), block=self._block())
         )
@@ -337,11 +338,14 @@ class RevmBackend:
         return Reverted(text)
 
     def snapshot(self) -> Any:
-        return self.evm.snapshot(), self.number, self.time
+        self.checkpoints.append(self.evm.snapshot())
+        return len(self.checkpoints), self.number, self.time
 
     def revert(self, mark: Any) -> None:
-        checkpoint, self.number, self.time = mark
-        self.evm.revert(checkpoint)
+        """Gives up whatever was marked later, too: revm counts each open checkpoint as a call, and 1,024 are too deep."""
+        depth, self.number, self.time = mark
+        while len(self.checkpoints) >= depth:
+            self.evm.revert(self.checkpoints.pop())
         self.evm.set_block_env(self._block())
 
     def close(self) -> None:
