@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.conftest import DEEP
 from tests.evm import Evm, Reverted, account, transactions_of
@@ -233,6 +233,13 @@ class ChannelsBooks(RuleBasedStateMachine):
         voucher = (payer, operator, model, total, self.evm.now + life)
         signature = sign(signer, self.channels, "OPG Channels", VOUCHER, voucher)
         return (voucher, signer, signature), (voucher, signer)
+
+    @initialize(first=st.sampled_from([0, 1_000, 1_000]))
+    def begin(self, first):
+        """Mostly with some money in every channel."""
+        for payer in PAYERS if first else ():
+            for operator in OPERATORS:
+                self.deposit(payer, operator, first)
 
     @rule(bps=st.sampled_from([0, PROTOCOL_BPS, 1_000]))
     def vote(self, bps):
