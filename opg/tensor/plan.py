@@ -14,6 +14,7 @@ from math import lcm, prod
 
 import numpy as np
 
+from opg.tensor.hashing import Entry, Layout
 from opg.tensor.kernels import library
 from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
@@ -26,6 +27,7 @@ FUSED = ("map", "reduce rows")  # kernels whose steps may be fused
 FUSED_WORDS = 4096  # of a tile of a fused step
 SLOTS = library.PANEL_WORDS  # words of scratch memory for what is between fused steps
 SLACK = 64  # words behind the memory that vectors may read
+HASHED = 1 << 16  # words of results of a trace that are hashed while they are in the cache
 
 
 @dataclass(eq=False)
@@ -259,8 +261,11 @@ class Plan:
 
     Args:
         program: any program.
-        keep: keep the results of all operations, for a trace; else memory is used again after the last read.
+        keep: keep the results of all operations and hash them, for a trace; else memory is used again after the last read.
     """
+
+    hashing: Layout | None = None
+    digests: int  # where they begin, in words
 
     def __init__(self, program: Program, keep: bool = False):
         self.program, self.keep = program, keep
@@ -283,6 +288,8 @@ class Plan:
         if not keep:
             self._fuse()
         self._lay_out()
+        if keep:
+            self._hash()
         self._linked = threading.Lock()
 
     # ---- memory
@@ -316,6 +323,18 @@ class Plan:
             heapq.heappush(ending, (max(buffer.last, buffer.first), buffer.offset, size))
         self.words = free.end + SLACK
 
+    def _hash(self) -> None:
+        """Makes place for the digests of all results."""
+        groups, held = [0], 0
+        for number, buffer in enumerate(self.results):
+            if held >= HASHED:
+                groups.append(number)
+                held = 0
+            held += buffer.words
+        self._groups = groups
+        self.hashing = Layout([b.words for b in self.results], len(self.results), groups)
+        self.digests, self.words = self.words, self.words + 8 * self.hashing.rows
+
     def table(self, numbers: Iterable[int] | np.ndarray) -> Table:
         """Numbers at an address of the plan's."""
         array = np.ascontiguousarray(np.fromiter(numbers, np.int64) if not isinstance(numbers, np.ndarray) else numbers, dtype=np.int64)  # fmt: skip
@@ -339,14 +358,36 @@ class Plan:
         inside: list[int] = []
         memory: list[int] = []
         entries = [self._entry(step, inside, memory) for step in self.steps]
-        self.entries, self.tickets = self._schedule(entries, inside)
+        whole = self._with_hashing(entries, inside, memory) if self.hashing else entries
+        self.entries, self.tickets = self._schedule(whole, inside)
         self.singly = self._lay([(*entry, 0) for entry in entries], inside)
         self.inside, self.memory = np.array(inside, dtype=np.int64), np.array(memory, dtype=np.int64)
         longs = np.concatenate(self._longs)
         self._longs, self._known = [], {}
         self.longs = longs
 
-    def _entry(self, step: Step, inside: list[int], memory: list[int]) -> tuple[int, int, int, int]:
+    def _with_hashing(self, entries: list[Entry], inside: list[int], memory: list[int]) -> list[Entry]:
+        """The entries, and those that hash: a group of results as soon as its last operation is done, the rest behind all."""
+        made, start = self.hashing, self._used
+        longs = made.longs
+        longs[made.inside] += 8 * start
+        longs[made.digests] += 4 * self.digests
+        longs[made.words] += 4 * np.array([b.offset for b in self.results])[made.tensors]
+        inside.extend((start + made.inside).tolist())
+        memory.extend((start + np.concatenate([made.digests, made.words])).tolist())
+        self._longs.append(longs)
+        self._used += longs.size
+        hashing = [(kernel, 8 * start + parameters, tiles, grain) for kernel, parameters, tiles, grain in made.entries]
+        found: list[Entry] = []
+        ends = [*self._groups[1:], len(self.results)]
+        for step, entry in zip(self.steps, entries, strict=True):
+            while step.op >= ends[0]:
+                found.append(hashing.pop(0))
+                ends.pop(0)
+            found.append(entry)
+        return found + hashing
+
+    def _entry(self, step: Step, inside: list[int], memory: list[int]) -> Entry:
         """Lays out a step's parameters; gives (kernel, offset, tiles, grain)."""
         if step.parts:
             rows = [(*self._entry(part, inside, memory), 0) for part in step.parts]
@@ -378,11 +419,11 @@ class Plan:
         self._used += array.size
         return start
 
-    def _schedule(self, entries: list[tuple[int, int, int, int]], inside: list[int]) -> tuple[tuple[int, int], int]:
+    def _schedule(self, entries: list[Entry], inside: list[int]) -> tuple[tuple[int, int], int]:
         """Puts the entries into the table, runs of single tickets as one; gives ((offset, count), tickets)."""
 
-        grouped: list[tuple[int, int, int, int]] = []
-        run: list[tuple[int, int, int, int]] = []
+        grouped: list[Entry] = []
+        run: list[Entry] = []
 
         def close() -> None:
             if len(run) < 2:

@@ -36,6 +36,11 @@ class Memory:
         """The words of a buffer, as they are now."""
         return self.words[buffer.offset : buffer.offset + buffer.words]
 
+    def digests(self) -> np.ndarray:
+        """The digests of a plan that hashes, shape [rows, 32]."""
+        first = self.plan.digests
+        return self.words[first : first + 8 * self.plan.hashing.rows].view(np.uint8).reshape(-1, 32)
+
     def run(self, inputs: Sequence[Words]) -> None:
         """Raises TensorError in a thread whose processor flushes subnormals to zero: its words would be wrong."""
         if not LEAST * HALF > 0:

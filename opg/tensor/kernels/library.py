@@ -38,7 +38,7 @@ from opg.tensor.kernels.emit import (
     transpose_block,
     word_at,
 )
-from opg.tensor.kernels.keccak import tree_kernel
+from opg.tensor.kernels.trees import blocks_kernel, roots_kernel
 
 ROW = (
     1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
@@ -607,7 +607,8 @@ _KERNELS: dict[str, Callable[[int], Callable]] = {
     "multiply": _multiply,
     "sequence": _sequence,
     "fused": _fused,
-    "tree": tree_kernel,
+    "blocks": blocks_kernel,
+    "roots": roots_kernel,
 }
 
 
