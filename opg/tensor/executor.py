@@ -15,7 +15,7 @@ from opg.tensor.commitment import Forest, ListTree, Tree, bundle_of, forest
 from opg.tensor.errors import TensorError
 from opg.tensor.plan import Plan
 from opg.tensor.program import NO_VALUE, Op, Program
-from opg.tensor.runner import Memory, Pool
+from opg.tensor.runner import Keeper, Pool
 
 Words = np.ndarray
 
@@ -94,11 +94,11 @@ class Trace:
 def trace(program: Program, inputs: Sequence[Words]) -> Trace:
     """Executes, keeps every result and hashes all of them."""
     flat = check_inputs(program, inputs)
-    plan = program.plans.get("trace") or program.plans.setdefault("trace", Plan(program, keep=True))
-    memory = Memory(plan)
-    memory.run(flat)
-    results = [memory.of(b) for b in plan.results]
-    return Trace(program, flat, results, Forest(results, plan.hashing, memory.digests()))
+    plans = program.plans
+    if "trace" not in plans:
+        plans["trace"] = Keeper(Plan(program, keep=True))
+    results, digests = plans["trace"].execute(flat)
+    return Trace(program, flat, results, Forest(results, plans["trace"].plan.hashing, digests))
 
 
 def execute(program: Program, inputs: Sequence[Words]) -> list[Words]:

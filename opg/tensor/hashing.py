@@ -76,7 +76,9 @@ class Layout:
         self._words: list[np.ndarray] = []
         self._tensors: list[np.ndarray] = []
         self.firsts: list[int] = []
-        stages: list[list[list[int]]] = [[]]  # blocks by their height; the rows of blocks, each with its tensor in front
+        stages: list[list[list[int]]] = [
+            []
+        ]  # blocks by their height; the rows of blocks, each with its tensor in front
         starts = []
         row = 0
         for tensor, length in enumerate(lengths):
@@ -179,7 +181,9 @@ def _cut(stages: list[list[list[int]]], row: int, count: int, depth: int, tensor
             words = min(length - CHUNK_WORDS * first, CHUNK_WORDS * BLOCK)
             last = int(first + nodes == count)
             zeros = address(_ZEROS) + 32 * height
-            stages[stage].append([tensor, CHUNK_BYTES * first, words, nodes, 32 * row, width, first, levels, last, zeros])
+            stages[stage].append(
+                [tensor, CHUNK_BYTES * first, words, nodes, 32 * row, width, first, levels, last, zeros]
+            )
         depth -= levels
         if not depth:
             return

@@ -16,6 +16,7 @@ import numpy as np
 
 from opg.tensor.hashing import Entry, Layout
 from opg.tensor.kernels import library
+from opg.tensor.kernels.lanes import wide
 from opg.tensor.kernels.schedule import LINE, aligned
 from opg.tensor.program import NO_VALUE, Access, Guard, Kind, Op, Program
 
@@ -862,12 +863,12 @@ class Plan:
         total = tiles * len(widths) * len(batch_table)
         grain = max(1, 16 * TICKET // (tile * min(length, 64) * m.steps))
         reads = [x.buffer for x in (a, b, c) if x.buffer is not None]
-        self._emit(m, "multiply", m.fn + 256 * library.wide(), parameters, total, grain, reads)
+        self._emit(m, "multiply", m.fn + 256 * wide(), parameters, total, grain, reads)
 
     @staticmethod
     def _panel_widths(length: int) -> list[int]:
         """Vectors of each panel."""
-        most = 4 if library.wide() else 1
+        most = 4 if wide() else 1
         whole, rest = divmod(length, 16 * most)
         return [most] * whole + ([-(-rest // 16)] if rest else [])
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from llvmlite import ir
 from numba.core import cgutils
 
-from opg.tensor.kernels.lanes import LONG, WORD, WORDS, at, emitted, number
+from opg.tensor.kernels import keccak_zmm
+from opg.tensor.kernels.lanes import LONG, WORD, WORDS, at, emitted, number, wide
 
 EIGHT, FOUR = ir.VectorType(LONG, 8), ir.VectorType(LONG, 4)
 RATE = 17  # 64-bit lanes of a block
@@ -44,8 +45,33 @@ def _rotated(build: ir.IRBuilder, lane: ir.Value, by: int) -> ir.Value:
     return build.or_(build.shl(lane, _constant(by)), build.lshr(lane, _constant(64 - by)))
 
 
+def _permuted(build: ir.IRBuilder, lanes: Sequence[ir.Value]) -> list[ir.Value]:
+    """keccak-f[1600] of eight states; their lanes x + 5·y."""
+    constants = _constants(build.module)
+    whole = ir.ArrayType(EIGHT, 25)
+    memory = cgutils.alloca_once(build, whole)
+    state = [build.gep(memory, [number(0), number(lane)]) for lane in range(25)]
+    for lane, place in zip(lanes, state, strict=True):
+        build.store(lane, place)
+    if wide():
+        function = keccak_zmm.permutation(build.module, constants, ROTATIONS)
+        build.call(function, [build.bitcast(memory, LONG.as_pointer())])
+    else:
+        _permute(build, state, constants)
+    return [build.load(place) for place in state]
+
+
+def _constants(module: ir.Module) -> ir.GlobalVariable:
+    if "keccak.constants" not in module.globals:
+        kind = ir.ArrayType(LONG, 24)
+        table = ir.GlobalVariable(module, kind, "keccak.constants")
+        table.initializer = ir.Constant(kind, [ir.Constant(LONG, c) for c in round_constants()])
+        table.global_constant, table.linkage = True, "internal"
+    return module.globals["keccak.constants"]
+
+
 def _permute(build: ir.IRBuilder, state: list[ir.Value], constants: ir.Value) -> None:
-    """keccak-f[1600] of eight states; `state` holds pointers to the lanes x + 5·y."""
+    """keccak-f[1600] of eight states, for any processor; `state` holds pointers to the lanes x + 5·y."""
     with cgutils.for_range(build, number(24), intp=LONG) as loop:
         a = [[build.load(state[x + 5 * y]) for y in range(5)] for x in range(5)]
         column = []
@@ -83,32 +109,20 @@ def hash_eight(build: ir.IRBuilder, chunks: int, sources: ir.Value, targets: ir.
         chunks: 1: messages of 64 words, hashed as big-endian bytes; 0: of 64 bytes.
         sources, targets: tables of eight addresses.
     """
-    module = build.module
-    if "keccak.constants" not in module.globals:
-        kind = ir.ArrayType(LONG, 24)
-        table = ir.GlobalVariable(module, kind, "keccak.constants")
-        table.initializer = ir.Constant(kind, [ir.Constant(LONG, c) for c in round_constants()])
-        table.global_constant, table.linkage = True, "internal"
-    constants = module.globals["keccak.constants"]
     starts = [build.load(at(build, sources, 2 * i, LONG)) for i in range(8)]
-    state = [cgutils.alloca_once(build, EIGHT) for _ in range(25)]
-    lanes = 32 if chunks else 8
+    state = [_constant(0)] * 25
+    length = 32 if chunks else 8
     words: list[ir.Value] = []
-    for first in range(0, lanes + 1, RATE):
-        while len(words) < min(first + RATE, lanes):
+    for first in range(0, length + 1, RATE):
+        while len(words) < min(first + RATE, length):
             words += _read(build, starts, len(words), chunks)
-        for lane in range(25):
-            known = _constant(0) if not first else build.load(state[lane])
-            word = None
-            if lane < RATE and first + lane < lanes:
-                word = words[first + lane]
-            elif lane < RATE and first + lane >= lanes:
-                pad = (first + lane == lanes) | (1 << 63 if lane == RATE - 1 else 0)
-                word = _constant(pad) if pad else None
-            build.store(known if word is None else build.xor(known, word), state[lane])
-        _permute(build, state, constants)
-    digest = [build.load(state[lane]) for lane in range(4)]
-    for i, row in enumerate(_turned(build, digest * 2)):
+        for lane in range(RATE):
+            if first + lane < length:
+                state[lane] = build.xor(state[lane], words[first + lane])
+            elif pad := (first + lane == length) | (1 << 63 if lane == RATE - 1 else 0):
+                state[lane] = build.xor(state[lane], _constant(pad))
+        state = _permuted(build, state)
+    for i, row in enumerate(_turned(build, state[:4] * 2)):
         target = build.load(at(build, targets, 2 * i, LONG))
         build.store(_shuffled(build, row, row, range(4)), at(build, target, 0, FOUR), align=1)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from numba import cfunc, njit, types
-from numba.core.registry import cpu_target
 
 from opg.tensor.functions import ARGMAX, Fn, arity
 from opg.tensor.kernels import cache
@@ -501,11 +500,6 @@ def _pack(p, b, first, vectors, target):
         else:
             for k in range(steps):
                 gather_vector(target + 64 * v + k * width, b + long_at(b_steps, k), columns + 8 * n)
-
-
-def wide() -> bool:
-    """Whether the processor that kernels are compiled for has registers for blocks of several vectors."""
-    return "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 
 
 def _multiply(code: int) -> Callable:
