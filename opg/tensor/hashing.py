@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from eth_utils import keccak
@@ -89,7 +90,7 @@ class Layout:
             row += (2 << depth_of(count)) - 1
         self.roots = row
         cuts = [starts[g] for g in groups] + [len(stages[0])]
-        self.entries = [self._blocks(stages[0][a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        self.entries = [self._blocks(stages[0][a:b]) for a, b in pairwise(cuts)]
         self.entries += [self._blocks(stage) for stage in (stages[1:] if groups else stages) if stage]
         if lengths:
             self.entries.append(self._roots(lengths))
