@@ -23,6 +23,7 @@ BLOCK_LEVELS = 9
 BLOCK = 1 << BLOCK_LEVELS  # leaves; a hundred kilobytes of words
 SMALL = BLOCK  # leaves; fewer are hashed by one thread
 
+NOTHING, TABLE, DIGESTS, TENSORS = range(4)  # what numbers of a layout are relative to
 Entry = tuple[int, int, int, int]  # kernel, offset of the parameters in bytes, tiles, tiles that a thread takes at once
 
 
@@ -63,8 +64,9 @@ class Layout:
         rows: digests, 32 bytes each: of each tree all layers, the leaves first; then the tensor roots; above them the list tree.
         firsts: the first row of each tree.
         roots: the first row of the tensor roots, or of the leaves of a list tree.
-        longs: entries, parameters and tables, to be made absolute: `inside` are places of addresses in the table itself, `digests` in
-            the digests, and `words` in the tensors whose numbers are `tensors`.
+        longs: entries, parameters and tables.
+        relative: for each of them what it is to be added to: NOTHING, the address of this TABLE, of the DIGESTS, or from TENSORS on of a
+            tensor.
         entries: the entries of the groups, then the others.
     """
 
@@ -72,14 +74,11 @@ class Layout:
         self.leaves = sum(map(chunk_count, lengths)) or listed
         self._longs: list[np.ndarray] = []
         self._used = 0
-        self._inside: list[int] = []
-        self._digests: list[np.ndarray] = []
-        self._words: list[np.ndarray] = []
-        self._tensors: list[np.ndarray] = []
+        self._relative: list[
+            tuple[np.ndarray | range, np.ndarray | int]
+        ] = []  # places in `longs`, and what they are relative to
         self.firsts: list[int] = []
-        stages: list[list[list[int]]] = [
-            []
-        ]  # blocks by their height; the rows of blocks, each with its tensor in front
+        stages: list[list[list[int]]] = [[]]  # by their height the blocks, the number of its tensor in front of each
         starts = []
         row = 0
         for tensor, length in enumerate(lengths):
@@ -102,7 +101,6 @@ class Layout:
         self._finish()
 
     def _finish(self) -> None:
-        none = [np.zeros(0, dtype=np.int64)]
         self.own_entries, ticket = self._used, 0
         rows = []
         for kernel, parameters, tiles, grain in self.entries:
@@ -110,12 +108,11 @@ class Layout:
             ticket += tiles
         self.tickets = ticket
         at = self._lay(np.array(rows))
-        self._inside += range(at + library.PARAMETERS, self._used, library.ENTRY_LONGS)
+        self._relative.append((range(at + library.PARAMETERS, self._used, library.ENTRY_LONGS), TABLE))
         self.longs = np.concatenate(self._longs)
-        self.inside = np.array(self._inside, dtype=np.int64)
-        self.digests = np.concatenate(self._digests + none)
-        self.words = np.concatenate(self._words + none)
-        self.tensors = np.concatenate(self._tensors + none)
+        self.relative = np.zeros(self.longs.size, dtype=np.int64)
+        for places, to in self._relative:
+            self.relative[places] = to
 
     def _lay(self, numbers: np.ndarray) -> int:
         at = self._used
@@ -135,11 +132,10 @@ class Layout:
         at = self._lay(table[:, 1:])
         rows = at + trees.BLOCK_LONGS * np.arange(len(blocks))
         tensors = np.flatnonzero(table[:, 0] >= 0)
-        self._words.append(rows[tensors] + trees.B_WORDS)
-        self._tensors.append(table[tensors, 0])
-        self._digests.append(rows + trees.B_LAYER)
+        self._relative.append((rows[tensors] + trees.B_WORDS, TENSORS + table[tensors, 0]))
+        self._relative.append((rows + trees.B_LAYER, DIGESTS))
         tiles = self._lay(np.array(ends))
-        self._inside += [self._used, self._used + 1]
+        self._relative.append((range(self._used, self._used + 2), TABLE))
         parameters = self._lay(np.array([8 * at, 8 * tiles]))
         return library.kernel("blocks"), 8 * parameters, len(ends) - 1, 1
 
@@ -151,19 +147,17 @@ class Layout:
         table[:, trees.R_TARGET] = 32 * (self.roots + np.arange(len(lengths)))
         at = self._lay(table)
         rows = at + trees.ROOT_LONGS * np.arange(len(lengths))
-        self._digests += [rows + trees.R_TREE, rows + trees.R_TARGET]
-        self._inside.append(self._used)
+        self._relative += [(rows + trees.R_TREE, DIGESTS), (rows + trees.R_TARGET, DIGESTS)]
+        self._relative.append((range(self._used, self._used + 1), TABLE))
         parameters = self._lay(np.array([8 * at, len(lengths)]))
         return library.kernel("roots"), 8 * parameters, -(-len(lengths) // trees.ROOTS), 1
 
     def run(self, tensors: Sequence[np.ndarray], digests: np.ndarray) -> None:
         """Fills in the digests, an array of shape [rows, 32] in which the leaves of a list tree without tensors stand."""
-        longs = self.longs.copy()
-        start = address(longs)
-        longs[self.inside] += start
-        longs[self.digests] += address(digests)
-        if tensors:
-            longs[self.words] += np.array([address(t) for t in tensors])[self.tensors]
+        longs = np.empty_like(self.longs)
+        starts = np.array([0, address(longs), address(digests), *map(address, tensors)])
+        starts.take(self.relative, out=longs, mode="clip")
+        longs += self.longs
         if not hasattr(_scratch, "own"):
             _scratch.own = Scratch()
         schedule = Schedule(longs, self.own_entries, len(self.entries), self.tickets)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from opg.tensor.hashing import Entry, Layout
+from opg.tensor.hashing import DIGESTS, TABLE, Entry, Layout
 from opg.tensor.kernels import library
 from opg.tensor.plan.contractions import Contractions
 from opg.tensor.plan.fusion import Fusion
@@ -129,12 +129,10 @@ class Plan(Contractions):
     def _with_hashing(self, entries: list[Entry], inside: list[int], memory: list[int]) -> list[Entry]:
         """The entries, and those that hash: a group of results as soon as its last operation is done, the rest behind all."""
         made, start = self.hashing, self._used
-        longs = made.longs
-        longs[made.inside] += 8 * start
-        longs[made.digests] += 4 * self.digests
-        longs[made.words] += 4 * np.array([b.offset for b in self.results])[made.tensors]
-        inside.extend((start + made.inside).tolist())
-        memory.extend((start + np.concatenate([made.digests, made.words])).tolist())
+        starts = np.array([0, 8 * start, 4 * self.digests, *(4 * b.offset for b in self.results)])
+        longs = made.longs + starts[made.relative]
+        inside.extend((start + np.flatnonzero(made.relative == TABLE)).tolist())
+        memory.extend((start + np.flatnonzero(made.relative >= DIGESTS)).tolist())
         self._longs.append(longs)
         self._used += longs.size
         hashing = [(kernel, 8 * start + parameters, tiles, grain) for kernel, parameters, tiles, grain in made.entries]
