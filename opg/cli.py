@@ -446,37 +446,46 @@ def channel_status(
 @app.command()
 def ask(
     version_id: VersionId,
-    operator: Operator,
     inputs: Annotated[Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")],
+    operator: Annotated[str, typer.Option("--operator", help="Whom to ask [the best that accepts the terms].")] = "",
     model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
-    pay: Annotated[str, typer.Option(help="In OPG, by voucher; needs a channel.")] = "0",
+    pay: Annotated[str, typer.Option(help="In OPG, by voucher; without --operator the most that you accept.")] = "0",
+    deposit: Annotated[str, typer.Option(help="In OPG: what a channel is opened or topped up with [the price].")] = "0",
+    min_stake: Annotated[str, typer.Option(help="In OPG: what must be behind an answer, at least.")] = "0",
+    tries: Annotated[int, typer.Option(min=1, help="How many operators are asked, when something is wrong.")] = 3,
     receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
 ) -> None:
-    """Asks an operator, checks the answer completely, and keeps it as a receipt."""
+    """Asks, checks the answer completely, and keeps it as a receipt. Without --operator the best one is found, and another when it fails."""
     from opg.chain import load_account
     from opg.client import Client
+    from opg.market import Market, Terms
     from opg.versions import load_version, read_published, read_tensors
     from opg.vouchers import VoucherBook
 
     chain = connect(rpc, manifest)
-    published = read_published(chain, version_id)
     version = load_version(chain, version_id, model) if model else None
     tensors = read_tensors(inputs, version)
     client = Client(chain, load_account(keystore), VoucherBook(data / "vouchers.json"))
-    reply = client.ask(published, address(operator), tensors, amount(pay))
-    kept = receipt or data / "receipts" / f"{reply.signed.digest.hex()}.json"
+    market = Market(client, data)
+    if operator:
+        reply = client.ask(read_published(chain, version_id), address(operator), tensors, amount(pay))
+    else:
+        terms = Terms(amount(pay), amount(min_stake), amount(deposit), audit=1.0 if version else 0.0, tries=tries)
+        reply = market.infer_words(version_id, tensors, terms, version)
+    kept = receipt or market.receipt(reply.signed)
     reply.signed.save(kept)
-    for tensor in reply.tensors:
+    tensors_shown = version.show_outputs(reply.signed.outputs) if version else reply.tensors
+    for tensor in tensors_shown:
         out.print(f"{tensor.get('name')} {tensor.get('dtype')}{tensor.get('shape')}")
         if "values" in tensor:
             out.print(json.dumps(tensor["values"]))
-    out.print(f"signed by {reply.signed.key}, kept in {kept}")
+    out.print(f"signed by {reply.signed.key} for {reply.signed.answer.operator}, kept in {kept}")
     if version is not None:
-        if not client.check_locally(reply.signed, version):
+        if operator and not client.check_locally(reply.signed, version):
             raise OPGError("the answer is WRONG: other words come out here", f"dispute it: opg dispute {kept}")
         out.print("executed again here: the same words")
 

@@ -1,12 +1,12 @@
 """Asking without naming an operator: the market finds one, pays it, checks it, and goes elsewhere when something is wrong.
 
-    from opg.market import Market, Terms
+    import opg
 
-    with Market.from_environment() as market:           # OPG_RPC, OPG_MANIFEST, OPG_PRIVATE_KEY or OPG_KEYSTORE
-        reply = market.infer(version_id=1, inputs=[picture], terms=Terms(max_price=tokens("0.01")))
+    with opg.Client.from_environment() as client:       # OPG_RPC, OPG_MANIFEST, OPG_PRIVATE_KEY or OPG_KEYSTORE
+        reply = client.infer(version_id=1, inputs=[picture], terms=opg.Terms(max_price=10**16, deposit=10**18))
         print(reply.tensors[0]["values"])
 
-`await market.infer_async(…)` is the same without blocking the event loop.
+`await client.infer_async(…)` is the same without blocking the event loop. `opg.Client` is `Market` here.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class Market:
         self.sender = Sender(client.chain, client.account)
         if client.book is None:
             client.book = VoucherBook(folder / "vouchers.json")
+        client.late = self._keep
         self._random = random.Random(seed)
         self._lock = threading.RLock()
         self._reader = EventReader(self.chain, [("Inference", "Offered")])
@@ -130,8 +131,14 @@ class Market:
 
         Raises `NoOperator` when nobody is left, with the reason of each.
         """
-        published = read_published(self.chain, version_id)
         tensors = version.parse_inputs(list(inputs)) if version else _packed(inputs)
+        return self.infer_words(version_id, tensors, terms, version)
+
+    def infer_words(
+        self, version_id: int, tensors: tuple[bytes, ...], terms: Terms = Terms(), version: LoadedVersion | None = None
+    ) -> Reply:  # fmt: skip
+        """`infer`, of inputs that are packed words already."""
+        published = read_published(self.chain, version_id)
         reasons = []
         for candidate in self.candidates(version_id, terms)[: terms.tries]:
             try:
@@ -178,8 +185,12 @@ class Market:
                 kept.append(path)
         return kept
 
+    def receipt(self, signed: SignedAnswer) -> Path:
+        """Where an answer is kept."""
+        return self.folder / "receipts" / f"{signed.answer.issued_at:012d}-{signed.digest.hex()}.json"
+
     def _keep(self, signed: SignedAnswer) -> Path:
-        path = self.folder / "receipts" / f"{signed.answer.issued_at:012d}-{signed.digest.hex()}.json"
+        path = self.receipt(signed)
         signed.save(path)
         return path
 
