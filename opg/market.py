@@ -100,12 +100,13 @@ class Market:
         self._busy: dict[str, threading.Lock] = {}
 
     @classmethod
-    def from_environment(cls, folder: Path = Path(".opg/market")) -> Self:
-        """From `OPG_RPC`, `OPG_MANIFEST` and `OPG_KEYSTORE` or `OPG_PRIVATE_KEY`."""
+    def from_environment(cls, folder: Path | None = None) -> Self:
+        """From `OPG_RPC`, `OPG_MANIFEST`, `OPG_KEYSTORE` or `OPG_PRIVATE_KEY`, and `OPG_DATA`: what `opg ask` uses, too."""
         chain = Chain(os.environ.get("OPG_RPC", "http://127.0.0.1:8545"))
         given = os.environ.get("OPG_MANIFEST")
         chain.deployment = Deployment.load(Path(given) if given else manifest_path(chain.id))
         keystore = os.environ.get("OPG_KEYSTORE")
+        folder = folder or Path(os.environ.get("OPG_DATA", ".opg"))
         return cls(Client(chain, load_account(Path(keystore) if keystore else None)), folder)
 
     def __enter__(self) -> Self:
