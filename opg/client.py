@@ -44,7 +44,8 @@ class Reply:
 class Client:
     """Asks operators. With a `book` it pays them by voucher.
 
-    `late` is given every answer that was paid for and whose reply had been lost; `now` is there for tests of stale answers.
+    `late` is given every signed answer that `ask` does not return: its reply had been lost, or its operator lost its stake meanwhile.
+    `now` is there for tests of stale answers.
     """
 
     def __init__(
@@ -113,7 +114,11 @@ class Client:
             body["voucher"] = voucher.json()
         reply = self._sent(f"{endpoint}/opg/v1/infer", body, digest, voucher)
         signed = _signed(reply)
-        self.check(signed, ask, tensors)
+        try:
+            self.check(signed, ask, tensors)
+        except NotStaked:
+            self.late(signed)  # it is signed all the same: a lie costs whatever stake there is
+            raise
         return Reply(signed, ask, _described(reply.get("tensors"), signed.outputs))
 
     def recover(self, operator: str, endpoint: str) -> None:

@@ -36,6 +36,7 @@ from opg.versions import LoadedVersion, Published, parse_tensors, read_published
 from opg.vouchers import VoucherBook
 
 DISCOVERY_SECONDS = 60
+LOOK_SECONDS = 10  # for so long, price and stake are believed to be what they were; both are checked with every answer
 SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
 FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
 LONGEST_PAUSE_SECONDS = 3_600
@@ -98,6 +99,7 @@ class Market:
         self._looked = 0.0
         self._records = self._load()
         self._busy: dict[str, threading.Lock] = {}
+        self._looks: dict[tuple[str, int], tuple[float, Candidate]] = {}
 
     @classmethod
     def from_environment(cls, folder: Path | None = None) -> Self:
@@ -249,10 +251,15 @@ class Market:
         return False
 
     def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
+        seen, known = self._looks.get((operator, version_id), (-LOOK_SECONDS, None))
+        if known is not None and time.monotonic() - seen < LOOK_SECONDS:
+            return replace(known, record=replace(record))
         endpoint = self.client.endpoint(operator)
         price = self.client.price(operator, endpoint)
         active, _, _ = self.chain.read("Staking", "stakeOf", operator)
-        return Candidate(operator, endpoint, int(active), price, replace(record))
+        candidate = Candidate(operator, endpoint, int(active), price, replace(record))
+        self._looks[operator, version_id] = time.monotonic(), candidate
+        return candidate
 
     def _failed(self, operator: str, problem: OPGError) -> None:
         with self._lock:
@@ -260,6 +267,7 @@ class Market:
             record.failures += 1
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (record.failures - 1), LONGEST_PAUSE_SECONDS)
             record.avoid_until = time.time() + pause
+            self._looks = {key: each for key, each in self._looks.items() if key[0] != operator}
         say("operator failed", operator=operator, why=str(problem), again_in=pause)
         self._save()
 
