@@ -16,7 +16,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from opg.chain.deploying import LOCAL, OPG
 from opg.chain.events import Event
 from opg.chain.local import LocalChain, free_port, stop_process
 from opg.chain.structs import Request
+from opg.challenge import Case, Challenge
 from opg.node import Store
 from opg.versions import LoadedVersion, load_version
 from scripts.stage import DIGITS, Stage
@@ -43,7 +46,7 @@ PRICE_ON_CHAIN = OPG
 PRICES = {"honest": OPG // 100, "crasher": 9 * OPG // 1000, "liar": 8 * OPG // 1000}  # who lies is cheap
 STAKES = {"honest": 20_000, "crasher": 20_000}
 LIAR_STAKES = (1_400, 5_000)  # with the first, one lie is enough to be out
-LIE_SHARE = 0.05
+LIE_SHARE = 0.08
 AUDITS = (1.0, 0.5, 0.2, 0.0, 0.0)  # of the customers
 OPEN = (1).to_bytes(32, "big")
 GONE = bytes(32)
@@ -114,10 +117,16 @@ class Operator:
 
     def vouchers(self) -> dict[str, int]:
         """What is on its disk: wei by channel."""
-        store = Store(self.data / "node.sqlite")
-        try:
+        with self.store() as store:
             rows = store._rows("select channel, total from vouchers")
             return {bytes(channel).hex(): int(total) for channel, total in rows}
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """What is on the disk of its node."""
+        store = Store(self.data / "node.sqlite")
+        try:
+            yield store
         finally:
             store.close()
 
@@ -147,9 +156,11 @@ class Customer:
 class Network:
     """All of it. Use it as a context manager: every process ends with it."""
 
-    def __init__(self, local: LocalChain, folder: Path, seed: int, on_chain: float, pause: float) -> None:
+    def __init__(
+        self, local: LocalChain, folder: Path, seed: int, on_chain: float, pause: float, workers: int = 0
+    ) -> None:
         self.local, self.folder, self.draw = local, folder, random.Random(seed)
-        self.on_chain, self.pause = on_chain, pause
+        self.on_chain, self.pause, self.workers = on_chain, pause, workers
         self.stage = Stage(local)
         self.chain = self.stage.chain
         self.stage.publish(self.stage.person())
@@ -206,11 +217,10 @@ class Network:
                 data.name, account.account, "tests.customer", "--data", str(data), *map(str, options)
             )
             self.customers.append(Customer(account, process, data))
-        for _, process in self.towers:
-            process.start()
+        for process in self.processes:
+            if process.running is None:
+                process.start()
         self.wait("the nodes", lambda: all(each.ready() for each in self.operators))
-        for each in self.customers:
-            each.process.start()
         self.wait("the customers", lambda: all("trading" in each.process.words for each in self.customers))
 
     def _bring(self, name: str) -> Operator:
@@ -226,7 +236,7 @@ class Network:
         if name == "liar":
             command = ["scripts.liar", *options, *self._where(), "--lie-share", str(LIE_SHARE), "--seed", str(number)]
         else:
-            command = ["opg.cli", "node", *options, "--max-skew", "0", "--workers", str(int(name == "crasher"))]
+            command = ["opg.cli", "node", *options, "--max-skew", "0", "--workers", str(self.workers)]
         process = self._process(data.name, key, *command)
         self.operators.append(Operator(name, owner, key, process, data, port, stake * OPG, PRICES[name]))
         process.start()
@@ -236,19 +246,25 @@ class Network:
 
     def trade(self, seconds: float, crash_every: tuple[float, float], liars: int) -> None:
         """Lets everybody go on for a while. One operator is killed at random times and started again at once or a little later; a liar
-        that sits in jail is followed by another one, `liars` in all.
+        that sits in jail is followed by another one, `liars` in all. Goes on longer when too little has happened.
         """
         crasher = next(each for each in self.operators if each.name == "crasher")
         begun = time.monotonic()
         crash_at = begun + self.draw.uniform(*crash_every)
-        while time.monotonic() < begun + seconds:
+        while (over := time.monotonic() >= begun + seconds) is False or not self._eventful():
+            assert time.monotonic() < begun + seconds + WAIT_SECONDS, "nothing happens"
             self.check_processes()
-            if time.monotonic() >= crash_at:
+            if time.monotonic() >= crash_at and not (over and crasher.kills):
                 self._crash(crasher)
                 crash_at = time.monotonic() + self.draw.uniform(*crash_every)
             if len(self.liars) < liars and self.jailed(self.liars[-1]):
                 self._bring("liar")
             time.sleep(0.1)
+
+    def _eventful(self) -> bool:
+        """Whether every operator was asked, and somebody was caught."""
+        asked = Counter(each.answer.operator for customer in self.customers for each in customer.receipts())
+        return self.jailed(self.liars[0]) and all(asked[each.address] >= 5 for each in self.honest)
 
     def _crash(self, operator: Operator) -> None:
         operator.process.kill()
@@ -266,27 +282,31 @@ class Network:
         """Customers stop, and everybody finishes what is due: answers, batches, audits, disputes."""
         self.wait("the nodes", lambda: all(each.ready() for each in self.honest))
         self._end([each.process for each in self.customers])
-        for each in self.customers:
-            for signed in each.receipts():
-                if not self.is_right(signed) and not self.refuted(signed.digest) and not self.on_chain_already(signed):
-                    self._dispute(each, signed)
+        self._dispute_the_rest()
         self.wait("the answers", lambda: not any(self._due(each) for each in self.honest))
-        self.wait("the audits", lambda: all(self.known() <= self.audited(tower) for _, tower in self.towers))
+        known = self.known()
+        self.wait("the audits", lambda: all(known <= self.audited(tower) for _, tower in self.towers))
         wrong = [signed.digest for signed in self.answers() if not self.is_right(signed)]
         self.wait("the disputes", lambda: all(self.refuted(digest) for digest in wrong))
-        self.wait("the games", lambda: not self._open_games())
+        self.wait("the games", lambda: not self.open_games())
 
-    def _dispute(self, customer: Customer, signed: SignedAnswer) -> None:
-        """A lie that its operator never committed to: whoever was told it holds the evidence."""
-        path = customer.receipt_path(signed.digest)
-        self.command(customer.account.account, "dispute", str(path), "--model", str(DIGITS), "--poll", "0.2")
+    def _dispute_the_rest(self) -> None:
+        """Lies that their operator never committed to: whoever was told them holds the evidence. The first with `opg dispute`."""
+        known = self.known()
+        held = [(each, signed) for each in self.customers for signed in each.receipts() if not self.is_right(signed)]
+        held = [(each, signed) for each, signed in held if signed.digest not in known]
+        for customer, signed in held[:1]:
+            path = str(customer.receipt_path(signed.digest))
+            self.command(customer.account.account, "dispute", path, "--model", str(DIGITS), "--poll", "0.2")
+        games = [
+            Challenge(each.account, self.version, Case(signed.digest, signed.answer, signed.inputs, signed.evidence))
+            for each, signed in held[1:]
+        ]
+        self.wait("the customers' games", lambda: all([game.step() for game in games]))
 
     def _due(self, operator: Operator) -> int:
-        store = Store(operator.data / "node.sqlite")
-        try:
+        with operator.store() as store:
             return store.uncommitted_count() + store.request_count("open") + len(self._open_requests(operator))
-        finally:
-            store.close()
 
     def _open_requests(self, operator: Operator) -> list[bytes]:
         return [
@@ -296,13 +316,13 @@ class Network:
             if request.operator == operator.address and self.state(number) == OPEN
         ]
 
-    def _open_games(self) -> list[bytes]:
+    def open_games(self) -> list[bytes]:
         events = self.events(("Disputes", "Opened"))
         games = [bytes(event.args["gameId"]) for event in events]
         return [each for each in games if self.chain.read("Disputes", "game", each)[1] < 9]
 
     def settle(self) -> None:
-        """Time passes: fees are paid or come back, vouchers are redeemed. The nodes finalise their requests by themselves."""
+        """Time passes: fees are paid or come back, customers begin to leave. The nodes finalise and redeem by themselves."""
         self.local.advance(2 * LOCAL.window_seconds + 1)
         self.wait("the fees", lambda: not any(self._unpaid(each) for each in self.honest))
         for each in self.customers:
@@ -313,8 +333,9 @@ class Network:
                 elif state != GONE and self.refuted(state):
                     each.account.send("Inference", "refund", request.abi())
         self.wait("the liars' fees", lambda: not any(self._unpaid(each) for each in self.liars))
-        for each in self.operators:
-            self.command(each.key, "operator", "redeem", "--data", str(each.data))
+        for customer, operator in self._channels():
+            customer.account.send("Channels", "startClose", operator.address)
+        self.wait("the redemptions", lambda: not any(self._unredeemed(each) for each in self.operators))
         self._end([*(each.process for each in self.operators), *(process for _, process in self.towers)])
         self.stage.bank.send("Staking", "burnSlashed")
 
@@ -325,23 +346,29 @@ class Network:
         ]  # fmt: skip
         return [number for number in numbers if self.state(number) != GONE]
 
+    def _channels(self) -> list[tuple[Customer, Operator]]:
+        """With something in them."""
+        pairs = [(customer, operator) for customer in self.customers for operator in self.operators]
+        deposit = lambda a, b: self.chain.read("Channels", "channel", a.account.address, b.address)[0]  # noqa: E731
+        return [pair for pair in pairs if deposit(*pair)]
+
+    def _unredeemed(self, operator: Operator) -> int:
+        with operator.store() as store:
+            return store.unredeemed()
+
     def leave(self) -> None:
         """Everybody takes out all there is."""
-        thaws, channels = [], []
+        channels = self._channels()
+        thaws = []
         for each in self.operators:
             active, _, _ = self.chain.read("Staking", "stakeOf", each.address)
             if active:
                 thaws.append((each.owner, actions.thaw(each.owner, active)[0]))
-            for customer in self.customers:
-                deposit, _ = self.chain.read("Channels", "channel", customer.account.address, each.address)
-                if deposit:
-                    customer.account.send("Channels", "startClose", each.address)
-                    channels.append((customer.account, each.address))
         self.local.advance(max(LOCAL.thawing_seconds, LOCAL.close_seconds) + 1)
         for owner, number in thaws:
             owner.send("Staking", "finishThaw", number)
-        for owner, operator in channels:
-            owner.send("Channels", "finishClose", operator)
+        for customer, operator in channels:
+            customer.account.send("Channels", "finishClose", operator.address)
         for person in self.people():
             actions.collect(person)
 
@@ -351,27 +378,21 @@ class Network:
         """All answers that any operator has given, on chain or off: what is on the disks of their nodes."""
         found = []
         for each in self.operators:
-            store = Store(each.data / "node.sqlite")
-            try:
-                rows = [bytes(digest) for (digest,) in store._rows("select digest from answers")]
-                found += [answer for digest in rows if (answer := store.answer(digest)) is not None]
-            finally:
-                store.close()
+            with each.store() as store:
+                digests = [bytes(digest) for (digest,) in store._rows("select digest from answers")]
+                found += [answer for digest in digests if (answer := store.answer(digest)) is not None]
         return found
 
     def known(self) -> set[bytes]:
         """The answers that the chain knows of: given there, or in a batch."""
-        return {each.digest for each in self.answers() if self.on_chain_already(each)}
-
-    def on_chain_already(self, signed: SignedAnswer) -> bool:
-        if not signed.signature:
-            return True
-        store = Store(self.operator(signed.answer.operator).data / "node.sqlite")
-        try:
-            kept = store.answer(signed.digest)
-            return kept is not None and kept.batch is not None and store.batch_id(kept.batch) is not None
-        finally:
-            store.close()
+        query = (
+            "select digest from answers left join batches on batch = root where id is not null or length(signature) = 0"
+        )
+        found = set()
+        for each in self.operators:
+            with each.store() as store:
+                found |= {bytes(digest) for (digest,) in store._rows(query)}
+        return found
 
     def audited(self, tower: Process) -> set[bytes]:
         """What a watchtower says that it has judged."""
@@ -397,7 +418,7 @@ class Network:
         return ["--rpc", self.local.url, "--manifest", str(self.manifest)]
 
     def _environment(self) -> dict[str, str]:
-        where = {"OPG_RPC": self.local.url, "OPG_MANIFEST": str(self.manifest)}
+        where = {"OPG_RPC": self.local.url, "OPG_MANIFEST": str(self.manifest), "OPG_THREADS": "1"}
         return {**os.environ, **where, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
     def _process(self, name: str, account: LocalAccount, *command: str) -> Process:
@@ -429,8 +450,8 @@ class Network:
     def wait(self, what: str, come: Callable[[], Any]) -> None:
         until = time.monotonic() + WAIT_SECONDS
         while not come():
-            said = "".join(f"\n--- {each.log.name}\n{each.words[-1500:]}" for each in self.processes)
-            assert time.monotonic() < until, f"{what} did not come within {WAIT_SECONDS} seconds{said}"
-            self_dead = [each for each in self.processes if each.running is not None and not each.alive]
-            assert not [each for each in self_dead if each.running.returncode != 0], said
+            failed = [each for each in self.processes if each.running is not None and each.running.poll()]
+            if failed or time.monotonic() > until:
+                said = "".join(f"\n--- {each.log.name}\n{each.words[-1500:]}" for each in failed or self.processes)
+                raise AssertionError(f"{what} did not come within {WAIT_SECONDS} seconds{said}")
             time.sleep(0.2)
