@@ -5,9 +5,7 @@ next.
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +16,7 @@ from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
+from opg.cli_watch import watch_app
 from opg.console import (
     DEFAULT_RPC,
     HERE,
@@ -37,6 +36,7 @@ from opg.console import (
     out,
     sender_of,
     shown,
+    stop_event,
     tell,
 )
 from opg.console import table as _table
@@ -72,6 +72,7 @@ app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(node_app, name="node")
+app.add_typer(watch_app, name="watch")
 app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
 app.command()(explain)
@@ -491,24 +492,6 @@ def ask(
 
 
 @app.command()
-def watch(
-    model: Annotated[list[Path], typer.Option(help="ONNX files of the versions to judge.")],
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
-    confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
-    data: Data = HERE,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Executes every answer on chain again, and disputes the wrong ones to the end."""
-    from opg.watchtower import Watchtower
-
-    chain = connect(rpc, manifest)
-    tower = Watchtower(chain, sender_of(chain, keystore), model, data / "watchtower.sqlite", confirmations)
-    tower.run(_stop_event(), poll)
-
-
-@app.command()
 def dispute(
     answer: Annotated[Path, typer.Argument(help="A receipt that `opg ask` wrote.")],
     model: Annotated[Path, typer.Option(help="The ONNX file of the version.")],
@@ -530,20 +513,9 @@ def dispute(
         raise NothingToDispute("the answer is right: the same words come out here", "there is nothing to win")
     case = Case(signed.digest, signed.answer, signed.inputs, signed.evidence)
     challenge = Challenge(sender_of(chain, keystore), version, case)
-    stop = _stop_event()
+    stop = stop_event()
     while not challenge.step() and not stop.is_set():
         stop.wait(poll)
-
-
-# ---------------------------------------------------------------------- helpers
-
-
-def _stop_event() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 if __name__ == "__main__":
