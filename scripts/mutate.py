@@ -177,18 +177,16 @@ class Bench:
         self.real = {path.name: slim(json.loads(path.read_text())) for path in (BUILD / "contracts").glob("*.json")}
         self.changed = set(self.real)
 
-    def build(self, target: Target, text: str) -> None:
-        """Compiles what the changed source reaches. Raises `Refused`."""
+    def build(self, target: Target, text: str, entries: dict[str, str]) -> None:
+        """Compiles these of the contracts that the changed source reaches. Raises `Refused`."""
         for name in self.changed:
             (self.contracts / name).write_text(json.dumps(self.real[name]))
-        sources = {n: t for path in target.entries.values() for n, t in closure(path).items()} | {target.path: text}
+        sources = {n: t for path in entries.values() for n, t in closure(path).items()} | {target.path: text}
         wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
-        selection = {
-            path: {name: wanted for name, p in target.entries.items() if p == path} for path in target.entries.values()
-        }
+        selection = {path: {name: wanted for name, p in entries.items() if p == path} for path in entries.values()}
         made = self.compiler.compile(sources, selection)
-        self.changed = {f"{name}.json" for name in target.entries}
-        for name, path in target.entries.items():
+        self.changed = {f"{name}.json" for name in entries}
+        for name, path in entries.items():
             contract = made["contracts"][path][name]
             code, runtime = contract["evm"]["bytecode"]["object"], contract["evm"]["deployedBytecode"]["object"]
             if len(runtime) // 2 > MAX_CODE:
@@ -276,25 +274,36 @@ def first_asked(target: Target, mutant: Mutant, known: dict[str, dict[str, Any]]
     return [last[-1].split("::")[0].removeprefix("tests/")] if last and "::" in last[-1] else []
 
 
+def noticed(target: Target, text: str, likely: list[str], tests: list[str], bench: Bench, log: Path) -> str | None:
+    """The test that notices this source; the likely ones are asked first, and with a harness alone where there is one."""
+    own = f"unit/{target.name}"
+    harness = {name: path for name, path in target.entries.items() if name == f"{target.name}Harness"}
+    if harness and own in tests:
+        likely = likely if likely and likely[0].startswith(own) else [own]
+        bench.build(target, text, harness)
+        if by := bench.notices(likely, log):
+            return by
+    bench.build(target, text, target.entries)
+    return (likely and not harness and bench.notices(likely, log)) or bench.notices(tests, log)
+
+
 def try_all(
     target: Target, campaign: dict[str, Any], given: argparse.Namespace, compiler: Compiler, bench: Bench, log: Path
 ) -> None:
     """Tries the mutants of one contract, and writes down what became of them."""
-    tests = [path for path in target.tests if path.startswith("unit/") or not given.unit]
+    tests = target.tests[:1] if given.first else target.tests
     source = (ROOT / target.path).read_text()
     known = {} if given.fresh else read_results()
     over = ("killed", "does not compile")
     todo = [(i, m) for i, m in changes(target, given.kinds, compiler) if known.get(i, {}).get("verdict") not in over]
-    if given.unit:  # who is known to survive costs the most
+    if given.first:  # who is known to survive costs the most
         todo = [(i, m) for i, m in todo if named(target, m) not in reasons(campaign)]
     if not todo:
         return
     for number, (identity, mutant) in enumerate(todo, 1):
         began, by = time.monotonic(), None
         try:
-            bench.build(target, mutant.apply(source))
-            likely = first_asked(target, mutant, known)
-            by = (likely and bench.notices(likely, log)) or bench.notices(tests, log)
+            by = noticed(target, mutant.apply(source), first_asked(target, mutant, known), tests, bench, log)
             verdict = "killed" if by else "survived"
         except Refused as problem:
             verdict, by = "does not compile", str(problem)
@@ -349,7 +358,9 @@ def main() -> int:
         "--kinds", default="AB", help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
     )
     parser.add_argument(
-        "--unit", action="store_true", help="ask the unit tests only; who survives can be tried again with all"
+        "--first",
+        action="store_true",
+        help="ask the first tests of each only; who survives can be tried again with all",
     )
     parser.add_argument("--report", action="store_true", help="only say what was found before")
     parser.add_argument("--fresh", action="store_true", help="also try again what was killed before")
