@@ -281,7 +281,7 @@ def noticed(target: Target, text: str, likely: list[str], tests: list[str], benc
     if harness and own in tests:
         likely = likely if likely and likely[0].startswith(own) else [own]
         bench.build(target, text, harness)
-        if by := bench.notices(likely, log):
+        if (by := bench.notices(likely, log)) or tests == likely:
             return by
     bench.build(target, text, target.entries)
     return (likely and not harness and bench.notices(likely, log)) or bench.notices(tests, log)
