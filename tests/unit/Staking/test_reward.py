@@ -149,6 +149,7 @@ def test_income_outlives_the_pool(evm, staking, alice, bob, charlie, dave, frank
     staking.slash(bob, 2**256 - 1, dave, sender=dave)
     assert staking.reward(bob, OPG, sender=frank).event("Rewarded").delegated == 0
     staking.delegate(bob, 5 * OPG, 2_000, sender=charlie)
+    assert staking.delegationOf(bob, alice)[:2] == (0, 0)
     evm.sleep(THAWING_SECONDS)
     staking.settle(bob, charlie, sender=charlie)
     staking.reward(bob, 100 * OPG, sender=frank)
