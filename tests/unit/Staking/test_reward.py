@@ -97,6 +97,15 @@ def test_parts_never_exceed_the_whole(staking, token, alice, bob, charlie, frank
     assert amount - 2 <= own + sum(parts) <= amount
 
 
+def test_what_does_not_divide_among_shares_is_paid_to_nobody(evm, staking, alice, bob, frank):
+    """Attack 17: else incomes could add up to more than came in."""
+    staking.delegate(bob, 3, 0, sender=alice)
+    evm.sleep(THAWING_SECONDS)
+    staking.settle(bob, alice, sender=alice)
+    assert staking.reward(bob, 1, sender=frank).event("Rewarded").delegated == 1
+    assert staking.settle(bob, alice, sender=alice).value == 0
+
+
 def test_delegating_just_before_income_earns_nothing_of_it(evm, staking, alice, bob, frank, charlie, warm):
     """Attack 8: not in the block before, not one second before it is as old as a thaw."""
     staking.delegate(bob, 940 * OPG, 2_000, sender=frank)
