@@ -271,6 +271,13 @@ def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
     assert market.token.balanceOf(inference) == PRICE - owed
 
 
+def test_where_nothing_is_called_no_gas_is_asked_for(market, inference):
+    req = market.ask(callback_gas=CALLBACK_GAS)
+    market.fulfil(req)
+    market.after_window()
+    inference.finalise(req, [OUTPUT], sender=market.dave, gas=CALLBACK_GAS)
+
+
 def test_a_callback_is_never_starved(market, inference, evm):
     """Attack 16: whatever gas is sent, the callback has all that was paid for, or nothing happens at all."""
     receiver = evm.deploy("RecordingReceiver")
