@@ -84,12 +84,6 @@ def test_an_answer_of_another_shape_is_not_read(market, reader, ask, outputs):
     assert reader.reading(asked.requestId) == (ASKED, 0)
 
 
-@pytest.mark.parametrize(("outputs", "length"), [([], 0), ([bytes(36)], 36), ([bytes(40), bytes(40)], 40)])
-def test_what_is_not_read_is_told(market, reader, ask, outputs, length):
-    with reverts("NotTheScores", len(outputs), length):
-        reader.onAnswer(ask().requestId, market.version, outputs, sender=market.inference)
-
-
 def test_only_inference_brings_answers(market, reader, ask):
     asked = ask()
     with reverts("NotInference", market.dave):
