@@ -155,13 +155,16 @@ class Layout:
     def run(self, tensors: Sequence[np.ndarray], digests: np.ndarray) -> None:
         """Fills in the digests, an array of shape [rows, 32] in which the leaves of a list tree without tensors stand."""
         longs = np.empty_like(self.longs)
-        starts = np.array([0, address(longs), address(digests), *map(address, tensors)])
+        start = address(longs)
+        starts = np.array([0, start, address(digests), *map(address, tensors)])
         starts.take(self.relative, out=longs, mode="clip")
         longs += self.longs
         if not hasattr(_scratch, "own"):
             _scratch.own = Scratch()
-        schedule = Schedule(longs, self.own_entries, len(self.entries), self.tickets)
-        schedule.run(_scratch.own, threads() if self.leaves > SMALL else 1)
+        if self.leaves <= SMALL:
+            library.run_alone(start + 8 * self.own_entries, len(self.entries), _scratch.own.address(0))
+        else:
+            Schedule(longs, self.own_entries, len(self.entries), self.tickets).run(_scratch.own, threads())
 
 
 def _cut(stages: list[list[list[int]]], row: int, count: int, depth: int, tensor: int, length: int) -> None:
