@@ -74,9 +74,8 @@ class Layout:
         self.leaves = sum(map(chunk_count, lengths)) or listed
         self._longs: list[np.ndarray] = []
         self._used = 0
-        self._relative: list[
-            tuple[np.ndarray | range, np.ndarray | int]
-        ] = []  # places in `longs`, and what they are relative to
+        # places in `longs`, and what they are relative to
+        self._relative: list[tuple[np.ndarray | range, np.ndarray | int]] = []
         self.firsts: list[int] = []
         stages: list[list[list[int]]] = [[]]  # by their height the blocks, the number of its tensor in front of each
         starts = []
@@ -190,7 +189,7 @@ def _cut(stages: list[list[list[int]]], row: int, count: int, depth: int, tensor
         height, stage, tensor, length = height + levels, stage + 1, -1, 0
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def layout(lengths: tuple[int, ...], listed: int = 0) -> Layout:
     """The layout for these lengths; those used last are kept."""
     return Layout(lengths, listed)
