@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo deploy test test-deep bench models gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep bench bench-watch models gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -36,6 +36,9 @@ models: setup ## the models that some tests want (wheels, without the frameworks
 
 bench: setup ## the executor beside onnxruntime; ARGS="--model magika --profile" for one model and where its time goes
 	@python -m scripts.bench $(ARGS)
+
+bench-watch: setup ## what auditing costs; ARGS="--machines 1 --machines 2" for clusters of different size
+	@python -m scripts.bench_watch $(ARGS)
 
 gas: compile ## measure on a real node into tests/gas.json, and show it beside the peers' figures
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
