@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +85,33 @@ def test_lies_are_found_by_processes_also_after_one_was_killed(stage, host, pict
     assert (report["audited"], report["right"], report["wrong"]) == (20, right, 20 - right)
     assert 0 < right < 20
     tower.close()
+
+
+PROGRAM = """
+import sys, time
+from opg.watchtower import Processes
+from scripts.bench_watch import DIGITS, batch_of, read, version_of
+if __name__ == "__main__":
+    version, engine = version_of(DIGITS), Processes(1)
+    assert engine.submit(version, read(batch_of(version, DIGITS, 1))).result() == [0]
+    print(*engine._pool._processes, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_processes_end_with_a_watchtower_that_was_killed(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    tower = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    worker = int(tower.stdout.readline())
+    tower.kill()
+    tower.wait()
+    until = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.skipif(HAS_DASK, reason="dask is here")

@@ -85,7 +85,7 @@ def test_withheld_batch_is_given_up_when_its_window_is_over(stage, tower, liar, 
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     tower._later.clear()
     tower.tick()
-    assert (tower.report()["unread batches"], tower.report()["withheld batches"]) == (0, 1)
+    assert (tower.report()["unread_batches"], tower.report()["withheld_batches"]) == (0, 1)
 
 
 def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host, picture):
@@ -182,7 +182,7 @@ def test_versions_without_a_file_are_not_judged(stage, liar, user, picture, tmp_
     blind = Watchtower(stage.chain, stage.person(opg=100), [], tmp_path / "blind.sqlite")
     ask_on_chain(stage, user, liar, picture())
     blind.tick()
-    assert blind.report()["not judged"] == 1
+    assert blind.report()["not_judged"] == 1
     assert "no model file for version 1" in capsys.readouterr().err
 
 
