@@ -55,6 +55,7 @@ SAYS = {
         "redeemed: 0.02 OPG",
         "collected: 0.002 OPG",
         "thaw 1 is over at",
+        "answers executed again",
         "the answer is right",
         "nothing to win",
         "stopped",
