@@ -54,8 +54,13 @@ SAYS = {
         "redeemed: 0.02 OPG",
         "collected: 0.002 OPG",
         "thaw 1 is over at",
+        "commission: 12.5 % from",
         "the answer is right",
         "nothing to win",
+        "delegated: 20 OPG; it earns from",
+        "credited: 0 OPG",
+        "thaw 2 of 5 OPG is over at",
+        "withdrawn: 5 OPG",
         "stopped",
     ],
 }
