@@ -13,7 +13,7 @@ import pytest
 from opg.chain.local import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 300
+SECONDS = 600
 NOT_HERE = ("make demo", "make test")  # these have tests of their own, or are what runs now
 SAYS = {
     "README.md": ["Disputes", "written: deployments/31337/manifest.json", "checks, 0 differences", "stopped"],
