@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo deploy test test-deep bench models gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep bench models mutate gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -36,6 +36,9 @@ models: setup ## the models that some tests want (wheels, without the frameworks
 
 bench: setup ## the executor beside onnxruntime; ARGS="--model magika --profile" for one model and where its time goes
 	@python -m scripts.bench $(ARGS)
+
+mutate: compile ## checks dropped and roundings reversed, one by one: does a test fail? ARGS="--contract Staking"
+	@nice -n 10 python -m scripts.mutate $(ARGS)
 
 gas: compile ## measure on a real node into tests/gas.json, and show it beside the peers' figures
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit

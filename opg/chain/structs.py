@@ -5,12 +5,16 @@ hex.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache, lru_cache
 from typing import Any, Self
 
 from eth_utils.address import to_checksum_address
 
 NO_HASH = bytes(32)
 NO_ADDRESS = "0x" + "00" * 20
+Hash = bytes  # 32
+Uint64 = int  # what the contracts take as uint64; other numbers are uint256
+BITS = {"int": 256, "Uint64": 64}
 
 
 class Struct:
@@ -18,7 +22,7 @@ class Struct:
 
     def abi(self) -> tuple[Any, ...]:
         """As a nested tuple, the form that web3 encodes."""
-        return tuple(_abi(getattr(self, f.name)) for f in fields(self))  # type: ignore[arg-type]
+        return tuple(_abi(getattr(self, name)) for name, _, _ in _fields(type(self)))
 
     @classmethod
     def of(cls, value: Any) -> Self:
@@ -29,26 +33,27 @@ class Struct:
 
     def json(self) -> dict[str, Any]:
         """For HTTP and files: camelCase names as in Solidity, bytes as 0x-hex."""
-        return {_camel(f.name): _to_json(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        return {camel: _to_json(getattr(self, name)) for name, camel, _ in _fields(type(self))}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Reverse of `json`. Raises `ValueError` on anything that is not exactly this struct."""
-        if not isinstance(data, dict) or set(data) != {_camel(f.name) for f in fields(cls)}:  # type: ignore[arg-type]
+        known = _fields(cls)
+        if not isinstance(data, dict) or set(data) != {camel for _, camel, _ in known}:
             raise ValueError(f"not a {cls.__name__}")
-        return cls(*(_from_json(str(f.type), data[_camel(f.name)]) for f in fields(cls)))  # type: ignore[arg-type]
+        return cls(*(_from_json(kind, data[camel]) for _, camel, kind in known))
 
 
 @dataclass(frozen=True)
 class Answer(Struct):
     """What an operator signs."""
 
-    request: bytes
+    request: Hash
     version: int
-    input: bytes
-    output: bytes
+    input: Hash
+    output: Hash
     operator: str
-    issued_at: int
+    issued_at: Uint64
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,12 @@ class Request(Struct):
     version: int
     user: str
     operator: str
-    input: bytes
+    input: Hash
     mode: int
     fee: int
     collateral: int
     protocol_fee_bps: int
-    deadline: int
+    deadline: Uint64
     callback: str
     callback_gas: int
     nonce: int
@@ -125,11 +130,11 @@ class Ask(Struct):
     """A user's signed request for an off-chain answer. Its EIP-712 digest is the answer's `request`."""
 
     version: int
-    input: bytes
+    input: Hash
     operator: str
     user: str
     nonce: int
-    deadline: int  # unix seconds; the operator answers no later
+    deadline: Uint64  # unix seconds; the operator answers no later
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,7 @@ class Voucher(Struct):
     operator: str
     model_id: int
     total: int
-    deadline: int  # unix seconds; the last at which it can be redeemed
+    deadline: Uint64  # unix seconds; the last at which it can be redeemed
 
 
 def _abi(value: Any) -> Any:
@@ -172,23 +177,36 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(kind: str, value: Any) -> Any:
-    if kind == "int":
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 256:
+    if kind in BITS:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << BITS[kind]:
             raise ValueError("not an unsigned number")
         return value
     if kind == "str":
         if not isinstance(value, str) or len(value) != 42:
             raise ValueError("not an address")
-        return to_checksum_address(value)
-    if kind == "bytes":
+        return _checksummed(value)
+    if kind in ("bytes", "Hash"):
         if not isinstance(value, str) or not value.startswith("0x"):
             raise ValueError("not hexadecimal")
+        if kind == "Hash" and len(value) != 66:
+            raise ValueError("not a hash")
         return bytes.fromhex(value[2:])
     if kind == "tuple[bytes, ...]":
         if not isinstance(value, list):
             raise ValueError("not a list")
         return tuple(_from_json("bytes", v) for v in value)
     raise ValueError(f"no JSON form of {kind}")
+
+
+@lru_cache(maxsize=4096)
+def _checksummed(address: str) -> str:
+    return to_checksum_address(address)
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[tuple[str, str, str], ...]:
+    """Names, names in JSON and types of a struct's fields."""
+    return tuple((f.name, _camel(f.name), str(f.type)) for f in fields(kind))  # type: ignore[arg-type]
 
 
 def _camel(name: str) -> str:

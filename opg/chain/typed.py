@@ -4,52 +4,48 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 
-from eth_abi.abi import encode
+from coincurve import PrivateKey, PublicKey
 from eth_account.signers.local import LocalAccount
-from eth_keys.datatypes import PrivateKey, Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
+from eth_utils.address import to_checksum_address
 
-from opg.chain.structs import Answer, Ask, Voucher
+from opg.chain.structs import Answer, Ask, Struct, Voucher
 
-DOMAIN_TYPE = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 ANSWER_TYPE = keccak(
-    text="Answer(bytes32 request,uint256 version,bytes32 input,bytes32 output,address operator,uint64 issuedAt)"
+    b"Answer(bytes32 request,uint256 version,bytes32 input,bytes32 output,address operator,uint64 issuedAt)"
 )
-ASK_TYPE = keccak(text="Ask(uint256 version,bytes32 input,address operator,address user,uint256 nonce,uint64 deadline)")
+ASK_TYPE = keccak(b"Ask(uint256 version,bytes32 input,address operator,address user,uint256 nonce,uint64 deadline)")
 
 
-VOUCHER_TYPE = keccak(text="Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)")
+VOUCHER_TYPE = keccak(b"Voucher(address payer,address operator,uint256 modelId,uint256 total,uint64 deadline)")
 
 
 @cache
 def domain(name: str, chain_id: int, contract: str, version: str = "1") -> bytes:
     """Domain separator of one contract on one chain."""
-    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-    return keccak(encode(types, [DOMAIN_TYPE, keccak(text=name), keccak(text=version), chain_id, contract]))
+    names = keccak(name.encode()), keccak(version.encode())
+    return keccak(_words(DOMAIN_TYPE, *names, chain_id, contract))
 
 
 def answer_digest(answer: Answer, chain_id: int, inference: str) -> bytes:
     """`Inference.hashAnswer`, computed here."""
-    types = ["bytes32", "bytes32", "uint256", "bytes32", "bytes32", "address", "uint64"]
-    return _digest(domain("OPG Inference", chain_id, inference), encode(types, [ANSWER_TYPE, *answer.abi()]))
+    return _digest(domain("OPG Inference", chain_id, inference), ANSWER_TYPE, answer)
 
 
 def ask_digest(ask: Ask, chain_id: int, inference: str) -> bytes:
     """Hash of a user's request for an off-chain answer."""
-    types = ["bytes32", "uint256", "bytes32", "address", "address", "uint256", "uint64"]
-    return _digest(domain("OPG Inference", chain_id, inference), encode(types, [ASK_TYPE, *ask.abi()]))
+    return _digest(domain("OPG Inference", chain_id, inference), ASK_TYPE, ask)
 
 
 def voucher_digest(voucher: Voucher, chain_id: int, channels: str) -> bytes:
     """`Channels.hashVoucher`, computed here."""
-    types = ["bytes32", "address", "address", "uint256", "uint256", "uint64"]
-    return _digest(domain("OPG Channels", chain_id, channels), encode(types, [VOUCHER_TYPE, *voucher.abi()]))
+    return _digest(domain("OPG Channels", chain_id, channels), VOUCHER_TYPE, voucher)
 
 
 def sign_digest(digest: bytes, account: LocalAccount) -> bytes:
     """65 bytes r ‖ s ‖ v with a low s."""
-    made = _private(bytes(account.key)).sign_msg_hash(digest).to_bytes()
+    made = _private(bytes(account.key)).sign_recoverable(digest, hasher=None)
     return made[:64] + bytes([made[64] + 27])
 
 
@@ -68,11 +64,31 @@ def recover(digest: bytes, signature: bytes) -> str | None:
     if int.from_bytes(signature[32:64], "big") > HALF_ORDER:  # the mirrored form, which the contracts refuse
         return None
     try:
-        made = Signature(signature[:64] + bytes([signature[64] - 27]))
-        return made.recover_public_key_from_msg_hash(digest).to_checksum_address()
-    except (BadSignature, ValueError):
+        key = PublicKey.from_signature_and_message(signature[:64] + bytes([signature[64] - 27]), digest, hasher=None)
+    except ValueError:
         return None
+    return _address(keccak(key.format(compressed=False)[1:])[12:])
 
 
-def _digest(separator: bytes, encoded: bytes) -> bytes:
-    return keccak(b"\x19\x01" + separator + keccak(encoded))
+@lru_cache(maxsize=4096)
+def _address(raw: bytes) -> str:
+    return to_checksum_address(raw)
+
+
+def _digest(separator: bytes, kind: bytes, struct: Struct) -> bytes:
+    return keccak(b"\x19\x01" + separator + keccak(_words(kind, *struct.abi())))
+
+
+def _words(*values: bytes | int | str) -> bytes:
+    """Hashes, unsigned numbers and addresses as the ABI encodes them: all take one word. Raises `ValueError`, `OverflowError`."""
+    return b"".join(map(_word, values))
+
+
+def _word(value: bytes | int | str) -> bytes:
+    if isinstance(value, int):
+        return value.to_bytes(32, "big")
+    if isinstance(value, str):
+        return bytes(12) + bytes.fromhex(value.removeprefix("0x"))
+    if len(value) != 32:
+        raise ValueError(f"a hash of {len(value)} bytes")
+    return value

@@ -36,6 +36,7 @@ def launch(
     executor: Executor | None = None,
     workers: int = 0,
     max_batch: int = 16,
+    kind: type[Node] = Node,
 ) -> Node:
     """A node that is ready to serve: every version checked against its file, the key against the chain.
 
@@ -47,7 +48,7 @@ def launch(
     try:
         if workers:
             pool = WorkerPool(versions, workers, max_batch, seen=metrics.batch_done)
-        node = Node(chain, Sender(chain, account), operator, versions, store, policy, pool, metrics)
+        node = kind(chain, Sender(chain, account), operator, versions, store, policy, pool, metrics)
         if isinstance(pool, WorkerPool):
             pool.wait_ready()
         return node

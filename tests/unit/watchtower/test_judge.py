@@ -35,7 +35,8 @@ def play(tower, *hosts, rounds=ROUNDS):
         for host in hosts:
             host.node.tick()
         tower.tick()
-        if tower.judged and not tower._cases():
+        report = tower.report()
+        if report["audited"] and not report["waiting"] + report["playing"]:
             return
 
 
@@ -64,9 +65,9 @@ def test_right_answers_are_left_alone(stage, tower, host, user, picture):
     made = host()
     ask_on_chain(stage, user, made, picture())
     play(tower, made, rounds=3)
-    assert tower.judged == 1
+    assert (tower.report()["audited"], tower.report()["right"]) == (1, 1)
     assert tower.sender.log[-1].label != "Disputes.open"
-    assert not tower._cases()
+    assert not tower.notes.cases("waiting")
 
 
 def test_wrong_answer_on_chain_loses(stage, tower, liar, user, picture):
@@ -108,29 +109,15 @@ def test_wrong_answers_in_a_batch_lose(stage, tower, liar, picture):
     liar.node.commit()
     with liar.serving():
         play(tower, liar)
-    assert tower.judged == 3
+    assert tower.report()["wrong"] == 3
     assert all(refuted(stage, digest) for digest in digests)
-
-
-def test_one_bond_too_few_does_not_stop_the_games_that_run(stage, tower, liar, picture):
-    """Three wrong answers, OPG for two bonds: two games are played to the end, the third waits."""
-    for number in range(3):
-        liar.node.infer(body(stage.chain, liar, picture(number), nonce=number))
-    liar.node.commit()
-    with liar.serving():
-        play(tower, liar)
-    assert len(tower._cases()) == 1
-    assert stage.chain.read("Disputes", "creditOf", tower.sender.address) == 2 * stage.chain.read("Disputes", "bond")
-    actions.collect(tower.sender)
-    play(tower, liar)
-    assert not tower._cases()
 
 
 def test_batch_whose_data_is_late_is_judged_when_it_comes(stage, tower, liar, picture):
     signed = SignedAnswer.from_json(liar.node.infer(body(stage.chain, liar, picture())))
     liar.node.commit()
     tower.tick()
-    assert tower.judged == 0
+    assert tower.report()["audited"] == 0
     tower._later.clear()
     with liar.serving():
         play(tower, liar)
@@ -144,7 +131,7 @@ def test_withheld_batch_is_given_up_when_its_window_is_over(stage, tower, liar, 
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     tower._later.clear()
     tower.tick()
-    assert tower._db.execute("select count(*) from batches").fetchone() == (0,)
+    assert (tower.report()["unread batches"], tower.report()["withheld batches"]) == (0, 1)
 
 
 def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host, picture):
@@ -157,7 +144,7 @@ def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host,
     made.node.store.batch_answers = lambda *_: [other]
     with made.serving():
         tower.tick()
-    assert tower.judged == 0
+    assert tower.report()["audited"] == 0
 
 
 def test_surfaced_answer_is_judged(stage, tower, liar, user, picture):
@@ -188,7 +175,7 @@ def test_watchtower_that_dies_between_any_two_moves_still_wins(stage, liar, user
         notes = tmp_path / (f"tower-{number}.sqlite" if forgets else "tower.sqlite")
         tower = Watchtower(stage.chain, sender, [DIGITS], notes)
         tower.tick()
-        tower._db.close()
+        tower.close()
         liar.node.tick()
     assert refuted(stage, wrong.digest)
     assert [sent.label for sent in stage.log].count("Disputes.open") >= 1
@@ -223,7 +210,7 @@ def test_versions_without_a_file_are_not_judged(stage, liar, user, picture, tmp_
     blind = Watchtower(stage.chain, stage.person(opg=100), [], tmp_path / "blind.sqlite")
     ask_on_chain(stage, user, liar, picture())
     blind.tick()
-    assert blind.judged == 0
+    assert blind.report()["not judged"] == 1
     assert "no model file for version 1" in capsys.readouterr().err
 
 
