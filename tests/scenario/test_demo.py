@@ -42,7 +42,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def play(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scripts.demo", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            said, complained = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it ends what it started; killed it could not
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, said, complained)
 
 
 def left_behind(tmp_path: Path) -> list[str]:
