@@ -106,7 +106,7 @@ def compile_(model: Model, bind: Bindings = "") -> None:
         ("constants", f"{report.constants:,}, {report.constant_words:,} words"),
         ("multiply-adds", f"{report.macs:,}"),
         ("largest tensor", f"{report.largest_tensor:,} words"),
-        ("dearest proof of an element", f"about {report.worst_gas:,} gas: {report.worst_op}"),
+        ("dearest proof of an element", f"at most {report.worst_gas:,} gas: {report.worst_op}"),
         ("largest proof", f"{report.worst_proof_bytes:,} bytes"),
     ]
     _table(model.name, rows)
