@@ -16,6 +16,7 @@ from tests.evm import Contract, Evm, account, reverts, transactions_of
 from tests.market import (
     BURN_BPS,
     COLLATERAL,
+    INPUT,
     JAIL_SECONDS,
     MIN_RESPONSE_SECONDS,
     MIN_STAKE,
@@ -257,6 +258,8 @@ class FacadeBooks(RuleBasedStateMachine):
     def collect(self, user, caller):
         """Anyone empties the two other pockets into the first; nothing leaves the purse."""
         if purse := self.purses.get(user):
+            with reverts("NotTheFacade", caller, self.facade.at):
+                purse.at.ask(self.market.version, BOB, [INPUT], 0, PRICE, sender=caller)
             purse.at.collect(sender=caller)
             purse.collect()
 
