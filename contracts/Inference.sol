@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Finality} from "./Finality.sol";
 import {Governed} from "./Governed.sol";
 import {Incomes} from "./Incomes.sol";
 import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {
     Answer,
-    AnswerState,
     Batch,
     Evidence,
     IAnswerReceiver,
@@ -29,16 +28,17 @@ import {TensorTree} from "./libraries/TensorTree.sol";
 
 /// @title Answers, their finality, and on-chain requests
 /// @dev A request lives in one slot, found by its id; its terms travel in calldata and are bound by the id. An answer lives in one slot too,
-/// found by its hash. The life of a request:
+/// found by its hash (see `Finality`). The life of a request:
 ///
 ///     request ──▶ OPEN ──fulfil──▶ answer hash ──finalise (final)───▶ 0   fee split, collateral free, callback
 ///                  │                    └────────refund (refuted)───▶ 0   fee back, collateral free (the game has slashed)
 ///                  └───────expire (deadline passed)─────────────────▶ 0   fee back, collateral slashed
 ///
-/// The slot is empty again in the end. An id never returns: it binds the second of the request, and no request can end within that second.
+/// The slot is empty again in the end. An id never returns: it binds the second of the request, and no request ends within that second. For
+/// `finalise` and `expire` that follows from their delays; `refund` checks it, as a game between friends takes no time at all.
 /// Each arrow can be taken by somebody who does not need the other side: finalise, refund and expire by anyone. A recorded answer that is not
 /// refuted becomes final when its window and its games are over, and every game ends.
-contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
+contract Inference is Finality, Incomes, EIP712, Governed {
     using SafeERC20 for IERC20;
 
     /* TYPES */
@@ -48,18 +48,7 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
         bool active;
     }
 
-    /// @dev One slot. All open games are of the one module that contested last.
-    struct AnswerRecord {
-        uint40 recordedAt;
-        uint32 openGames;
-        bool refuted;
-        address disputer;
-    }
-
     /* CONSTANTS */
-
-    /// @notice Counts the games against answers, and tells how they ended.
-    bytes32 public constant DISPUTER_ROLE = keccak256("DISPUTER_ROLE");
 
     bytes32 private constant ANSWER_TYPEHASH = keccak256(
         "Answer(bytes32 request,uint256 version,bytes32 input,bytes32 output,address operator,uint64 issuedAt)"
@@ -75,8 +64,6 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
     uint256 private constant NONCE_COUNT_BITS = 32;
     uint96 private constant NO_LONGER_OFFERED = type(uint96).max;
 
-    uint256 private constant MIN_WINDOW_SECONDS = 10 minutes;
-    uint256 private constant MAX_WINDOW_SECONDS = 30 days;
     uint256 private constant MIN_RESPONSE_SECONDS = 10 seconds;
     uint256 private constant MAX_RESPONSE_SECONDS = 30 days;
     uint256 private constant MAX_CALLBACK_GAS = 5_000_000;
@@ -87,8 +74,6 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
 
     IModels public immutable models;
 
-    /// @inheritdoc IInference
-    uint256 public immutable windowSeconds;
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
     uint32 public immutable maxResponseSeconds;
@@ -103,11 +88,8 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
     uint256 private _lastBatchId;
     /// @inheritdoc IInference
     mapping(bytes32 requestId => bytes32) public requestState;
-    mapping(bytes32 answerHash => AnswerRecord) private _answers;
     mapping(uint256 batchId => Batch) private _batches;
     mapping(address operator => mapping(uint256 versionId => Offer)) private _offers;
-    /// @notice Modules that lost `DISPUTER_ROLE`.
-    mapping(address module => bool) public retired;
 
     /* CONSTRUCTOR */
 
@@ -119,21 +101,18 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
         address admin,
         IGuardian guardian_,
         InferenceParams memory params
-    ) Incomes(opg, staking_) EIP712("OPG Inference", "1") Governed(guardian_) {
-        _checkBounds("windowSeconds", params.windowSeconds, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
+    ) Incomes(opg, staking_) Finality(admin, params.windowSeconds) EIP712("OPG Inference", "1") Governed(guardian_) {
         _checkBounds("maxResponseSeconds", params.maxResponseSeconds, MIN_RESPONSE_SECONDS, MAX_RESPONSE_SECONDS);
         _checkBounds("minResponseSeconds", params.minResponseSeconds, MIN_RESPONSE_SECONDS, params.maxResponseSeconds);
         _checkBounds("maxCallbackGas", params.maxCallbackGas, 0, MAX_CALLBACK_GAS);
         _checkBounds("treasury", uint160(params.treasury), 1, type(uint160).max);
         models = models_;
-        windowSeconds = params.windowSeconds;
         minResponseSeconds = params.minResponseSeconds;
         maxResponseSeconds = params.maxResponseSeconds;
         maxCallbackGas = params.maxCallbackGas;
         _setCollateral(params.collateral);
         _setProtocolFeeBps(params.protocolFeeBps);
         treasury = params.treasury;
-        _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
 
     /* CHOSEN BY VOTE */
@@ -256,6 +235,7 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
     function refund(Request calldata req) external {
         (bytes32 requestId, bytes32 answerHash) = _answered(req);
         if (!_answers[answerHash].refuted) revert NotRefuted(answerHash);
+        if (_answers[answerHash].recordedAt == block.timestamp) revert AnsweredThisSecond(answerHash);
 
         delete requestState[requestId];
         _credit(req.user, req.fee);
@@ -302,44 +282,6 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
         emit Surfaced(answerHash, answer, inputs, outputs);
     }
 
-    /* DISPUTES */
-
-    /// @inheritdoc IInference
-    function contest(bytes32 answerHash) external onlyRole(DISPUTER_ROLE) {
-        AnswerRecord memory a = _answers[answerHash];
-        if (a.refuted) revert AnswerRefuted(answerHash);
-        uint256 until = a.recordedAt + windowSeconds;
-        if (a.recordedAt != 0 && block.timestamp > until) revert WindowOver(until);
-        uint32 openGames = _openGames(a);
-        if (openGames != 0 && a.disputer != msg.sender) revert ContestedElsewhere(answerHash, a.disputer);
-
-        _answers[answerHash] = AnswerRecord(a.recordedAt, ++openGames, false, msg.sender);
-        emit Contested(answerHash, openGames);
-    }
-
-    /// @inheritdoc IInference
-    function release(bytes32 answerHash) external returns (bool counted) {
-        return _endGame(answerHash, false);
-    }
-
-    /// @inheritdoc IInference
-    function refute(bytes32 answerHash) external returns (bool counted) {
-        counted = _endGame(answerHash, true);
-        if (counted) emit Refuted(answerHash);
-    }
-
-    /// @dev Whoever asked for it can see that the module is out of office; its games must not keep a fee in escrow, nor an answer from being final.
-    function _revokeRole(bytes32 role, address account) internal override returns (bool revoked) {
-        revoked = super._revokeRole(role, account);
-        if (revoked && role == DISPUTER_ROLE) retired[account] = true;
-    }
-
-    /// @dev An answer may have become final while the module's games did not count.
-    function _grantRole(bytes32 role, address account) internal override returns (bool granted) {
-        if (role == DISPUTER_ROLE && retired[account]) revert ModuleRetired(account);
-        return super._grantRole(role, account);
-    }
-
     /* VIEWS */
 
     /// @inheritdoc IInference
@@ -360,18 +302,6 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
     /// @inheritdoc IInference
     function hashRequest(Request calldata req) external view returns (bytes32) {
         return _hashRequest(req);
-    }
-
-    /// @inheritdoc IInference
-    function isFinal(bytes32 answerHash) public view returns (bool) {
-        AnswerRecord memory a = _answers[answerHash];
-        return a.recordedAt != 0 && !a.refuted && block.timestamp > a.recordedAt + windowSeconds && _openGames(a) == 0;
-    }
-
-    /// @inheritdoc IInference
-    function answerState(bytes32 answerHash) external view returns (AnswerState memory) {
-        AnswerRecord memory a = _answers[answerHash];
-        return AnswerState(a.recordedAt, _openGames(a), a.refuted);
     }
 
     /// @inheritdoc IInference
@@ -503,24 +433,6 @@ contract Inference is IInference, Incomes, AccessControl, EIP712, Governed {
             && TensorTree.climb(answerHash, evidence.index, evidence.path) == b.root;
         if (!inside || b.operator != answer.operator) revert NotTheOperatorsAnswer(answerHash);
         return b.committedAt;
-    }
-
-    function _endGame(bytes32 answerHash, bool refuted) private returns (bool counted) {
-        if (!hasRole(DISPUTER_ROLE, msg.sender)) {
-            if (retired[msg.sender]) return false;
-            _checkRole(DISPUTER_ROLE);
-        }
-        AnswerRecord memory a = _answers[answerHash];
-        if (a.openGames == 0 || a.disputer != msg.sender) revert NotContested(answerHash);
-
-        _answers[answerHash] = AnswerRecord(a.recordedAt, --a.openGames, a.refuted || refuted, msg.sender);
-        emit Released(answerHash, a.openGames);
-        return true;
-    }
-
-    /// @dev A module that lost its role cannot end its games here: they do not count.
-    function _openGames(AnswerRecord memory a) private view returns (uint32) {
-        return a.openGames == 0 || retired[a.disputer] ? 0 : a.openGames;
     }
 
     function _takeFee(uint256 fee) private {

@@ -5,9 +5,7 @@ next.
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +16,7 @@ from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
+from opg.cli_watch import watch_app
 from opg.console import (
     DEFAULT_RPC,
     HERE,
@@ -37,6 +36,7 @@ from opg.console import (
     out,
     sender_of,
     shown,
+    stop_event,
     tell,
 )
 from opg.console import table as _table
@@ -72,6 +72,7 @@ app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
 app.add_typer(model_app, name="model")
 app.add_typer(node_app, name="node")
+app.add_typer(watch_app, name="watch")
 app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
 app.command()(explain)
@@ -446,57 +447,48 @@ def channel_status(
 @app.command()
 def ask(
     version_id: VersionId,
-    operator: Operator,
     inputs: Annotated[Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")],
+    operator: Annotated[str, typer.Option("--operator", help="Whom to ask [the best that accepts the terms].")] = "",
     model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
-    pay: Annotated[str, typer.Option(help="In OPG, by voucher; needs a channel.")] = "0",
+    pay: Annotated[str, typer.Option(help="In OPG, by voucher; without --operator the most that you accept.")] = "0",
+    deposit: Annotated[str, typer.Option(help="In OPG: what a channel is opened or topped up with [the price].")] = "0",
+    min_stake: Annotated[str, typer.Option(help="In OPG: what must be behind an answer, at least.")] = "0",
+    tries: Annotated[int, typer.Option(min=1, help="How many operators are asked, when something is wrong.")] = 3,
     receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
 ) -> None:
-    """Asks an operator, checks the answer completely, and keeps it as a receipt."""
+    """Asks, checks the answer completely, and keeps it as a receipt. Without --operator the best one is found, and another when it fails."""
     from opg.chain import load_account
     from opg.client import Client
+    from opg.market import Market, Terms
     from opg.versions import load_version, read_published, read_tensors
     from opg.vouchers import VoucherBook
 
     chain = connect(rpc, manifest)
-    published = read_published(chain, version_id)
     version = load_version(chain, version_id, model) if model else None
     tensors = read_tensors(inputs, version)
     client = Client(chain, load_account(keystore), VoucherBook(data / "vouchers.json"))
-    reply = client.ask(published, address(operator), tensors, amount(pay))
-    kept = receipt or data / "receipts" / f"{reply.signed.digest.hex()}.json"
+    market = Market(client, data)
+    if operator:
+        reply = client.ask(read_published(chain, version_id), address(operator), tensors, amount(pay))
+    else:
+        terms = Terms(amount(pay), amount(min_stake), amount(deposit), audit=1.0 if version else 0.0, tries=tries)
+        reply = market.infer_words(version_id, tensors, terms, version)
+    kept = receipt or market.receipt(reply.signed)
     reply.signed.save(kept)
-    for tensor in reply.tensors:
+    tensors_shown = version.show_outputs(reply.signed.outputs) if version else reply.tensors
+    for tensor in tensors_shown:
         out.print(f"{tensor.get('name')} {tensor.get('dtype')}{tensor.get('shape')}")
         if "values" in tensor:
             out.print(json.dumps(tensor["values"]))
-    out.print(f"signed by {reply.signed.key}, kept in {kept}")
+    out.print(f"signed by {reply.signed.key} for {reply.signed.answer.operator}, kept in {kept}")
     if version is not None:
-        if not client.check_locally(reply.signed, version):
+        if operator and not client.check_locally(reply.signed, version):
             raise OPGError("the answer is WRONG: other words come out here", f"dispute it: opg dispute {kept}")
         out.print("executed again here: the same words")
-
-
-@app.command()
-def watch(
-    model: Annotated[list[Path], typer.Option(help="ONNX files of the versions to judge.")],
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
-    confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
-    data: Data = HERE,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Executes every answer on chain again, and disputes the wrong ones to the end."""
-    from opg.watchtower import Watchtower
-
-    chain = connect(rpc, manifest)
-    tower = Watchtower(chain, sender_of(chain, keystore), model, data / "watchtower.sqlite", confirmations)
-    tower.run(_stop_event(), poll)
 
 
 @app.command()
@@ -521,20 +513,9 @@ def dispute(
         raise NothingToDispute("the answer is right: the same words come out here", "there is nothing to win")
     case = Case(signed.digest, signed.answer, signed.inputs, signed.evidence)
     challenge = Challenge(sender_of(chain, keystore), version, case)
-    stop = _stop_event()
+    stop = stop_event()
     while not challenge.step() and not stop.is_set():
         stop.wait(poll)
-
-
-# ---------------------------------------------------------------------- helpers
-
-
-def _stop_event() -> threading.Event:
-    """Set by Ctrl-C and SIGTERM."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from opg.chain.connection import Chain
 from opg.chain.structs import Ask
 from opg.chain.typed import answer_digest, ask_digest, sign_digest
 from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, UnknownVersion
-from opg.versions import LoadedVersion, Published, bundle
+from opg.tensor import Spec
+from opg.tensor.compiler.types import WORDS
+from opg.versions import LoadedVersion, Published, bundle, show_tensor
 from opg.vouchers import SignedVoucher, VoucherBook, make_voucher
 
 FRESH_SECONDS = 120  # an answer issued longer ago is not accepted: backdating would shorten the operator's liability
@@ -29,8 +32,8 @@ MAX_REPLY_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Reply:
-    """A checked answer. `tensors` describes the outputs: name, shape, dtype and, where they are few,
-    values.
+    """A checked answer. `tensors` describes the outputs: name, dtype, shape and, where they are few and finite, values, which come
+    from the signed words. Names, shapes and types are the model's when it is at hand, else what the operator says.
     """
 
     signed: SignedAnswer
@@ -39,7 +42,11 @@ class Reply:
 
 
 class Client:
-    """Asks operators. With a `book` it pays them by voucher; `now` is there for tests of stale answers."""
+    """Asks operators. With a `book` it pays them by voucher.
+
+    `late` is given every signed answer that `ask` does not return: its reply had been lost, or its operator lost its stake meanwhile.
+    `now` is there for tests of stale answers.
+    """
 
     def __init__(
         self,
@@ -47,11 +54,13 @@ class Client:
         account: LocalAccount,
         book: VoucherBook | None = None,
         now: Callable[[], int] | None = None,
+        late: Callable[[SignedAnswer], object] = lambda _: None,
     ) -> None:
         self.chain = chain
         self.account = account
         self.book = book
         self.now = now or chain.now
+        self.late = late
         self.inference = chain.deployment.address("Inference")
         self._session = requests.Session()
 
@@ -83,11 +92,13 @@ class Client:
 
         `tensors` are the inputs as packed words. Raises `BadAnswer` when any check fails; what the operator
         itself refuses is `OperatorRefused`, a deprecated version `UnknownVersion`. A lost connection is tried again with the same request, which
-        is answered and paid once.
+        is answered and paid once; an answer that is lost all the same is fetched before the next request to this operator.
         """
         if version.deprecated:
             raise UnknownVersion(f"version {version.id} is deprecated by its owner", "ask for a later version")
         endpoint = endpoint or self.endpoint(operator)
+        if pay:
+            self.recover(operator, endpoint)
         nonce = secrets.randbits(52)
         deadline = self.now() + ASK_SECONDS
         ask = Ask(version.id, bundle(tensors), operator, self.account.address, nonce, deadline)
@@ -101,15 +112,58 @@ class Client:
         }
         if voucher is not None:
             body["voucher"] = voucher.json()
-        reply = self._post(f"{endpoint}/opg/v1/infer", body)
-        if voucher is not None and self.book is not None:
-            self.book.note(self.chain, voucher.voucher)
+        reply = self._sent(f"{endpoint}/opg/v1/infer", body, digest, voucher)
+        signed = _signed(reply)
         try:
-            signed = SignedAnswer.from_json(reply)
-        except ValueError as problem:
-            raise BadAnswer(f"the reply is no signed answer: {problem}", "ask another operator") from None
-        self.check(signed, ask, tensors)
-        return Reply(signed, ask, reply.get("tensors", []))
+            self.check(signed, ask, tensors)
+        except NotStaked:
+            self.late(signed)  # it is signed all the same: a lie costs whatever stake there is
+            raise
+        return Reply(signed, ask, _described(reply.get("tensors"), signed.outputs))
+
+    def recover(self, operator: str, endpoint: str) -> None:
+        """Fetches what this operator was sent and never answered here: it may have answered, and then it is paid.
+
+        Raises `OperatorUnreachable` when that cannot be known now, and `BadAnswer` when what it kept is no answer to what was asked.
+        """
+        for request, sent in self.book.sent() if self.book else []:
+            if sent["operator"] != operator or sent["payer"] != self.account.address:
+                continue
+            url = f"{endpoint}/opg/v1/answer/0x{request.hex()}"
+            try:
+                reply = self._talk(lambda url=url: self._session.get(url, timeout=TIMEOUT_SECONDS, stream=True), url)
+            except OperatorRefused:
+                if self.now() > sent["deadline"] + FRESH_SECONDS:  # it does not answer so late, so it never has
+                    self.book.answered(request)
+                continue
+            signed = _signed(reply)
+            answer = signed.answer
+            _check(answer.request == request, "it answers another request")
+            _check(answer.output == bundle(signed.outputs), "its words are not the ones that were signed")
+            _check(
+                answer.issued_at >= sent["deadline"] - ASK_SECONDS - FRESH_SECONDS, "it was issued before it was asked"
+            )
+            self._check_signed(signed)
+            self.book.note(self.chain, SignedVoucher.from_json(sent["voucher"]).voucher)
+            self.book.answered(request)
+            self.late(signed)
+
+    def _sent(self, url: str, body: dict[str, Any], request: bytes, voucher: SignedVoucher | None) -> dict[str, Any]:
+        if voucher is None or self.book is None:
+            return self._post(url, body)
+        payer, operator = voucher.voucher.payer, voucher.voucher.operator
+        deadline = body["ask"]["deadline"]
+        kept = {"operator": operator, "payer": payer, "voucher": voucher.json(), "deadline": int(deadline)}
+        self.book.sending(request, kept)
+        try:
+            reply = self._post(url, body)
+        except OperatorRefused as problem:
+            if problem.final:
+                self.book.answered(request)
+            raise
+        self.book.note(self.chain, voucher.voucher)
+        self.book.answered(request)
+        return reply
 
     def check(self, signed: SignedAnswer, ask: Ask, tensors: tuple[bytes, ...]) -> None:
         """Every check that needs no model. Raises `BadAnswer`, or `NotStaked`."""
@@ -123,12 +177,16 @@ class Client:
         _check(answer.output == bundle(signed.outputs), "its words are not the ones that were signed")
         fresh = abs(now - answer.issued_at) <= FRESH_SECONDS
         _check(fresh, f"it was issued at {answer.issued_at}, now is {now}")
+        self._check_signed(signed)
+        self.check_stake(answer.operator)
+
+    def _check_signed(self, signed: SignedAnswer) -> None:
+        answer = signed.answer
         digest = answer_digest(answer, self.chain.id, self.inference)
         _check(digest == signed.digest, "its digest is another answer's")
         signed.check_signature(self.chain)
         registered = self.chain.read("Staking", "isKeyAt", answer.operator, signed.key, answer.issued_at)
         _check(registered, f"{signed.key} is no key of {answer.operator}")
-        self.check_stake(answer.operator)
 
     def check_locally(self, signed: SignedAnswer, version: LoadedVersion) -> bool:
         """Whether the same words come out here."""
@@ -175,8 +233,34 @@ class Client:
         if status != 200:
             reason = str(reply.get("reason") or reply.get("detail") or f"HTTP {status}")
             advice = str(reply.get("advice") or "change the request")
-            raise OperatorRefused(f"the operator refuses: {reason}", advice)
+            refused = OperatorRefused(f"the operator refuses: {reason}", advice)
+            refused.final = 400 <= status < 500
+            raise refused
         return reply
+
+
+def _signed(reply: dict[str, Any]) -> SignedAnswer:
+    try:
+        return SignedAnswer.from_json(reply)
+    except ValueError as problem:
+        raise BadAnswer(f"the reply is no signed answer: {problem}", "ask another operator") from None
+
+
+def _described(told: Any, outputs: tuple[bytes, ...]) -> list[dict[str, Any]]:
+    """The outputs as numbers, of the words that were signed. The operator only tells how they are called and arranged."""
+    if not isinstance(told, list) or len(told) != len(outputs):
+        told = [{}] * len(outputs)
+    shown = []
+    for number, (each, words) in enumerate(zip(told, outputs, strict=True)):
+        each = each if isinstance(each, dict) else {}
+        kind = each.get("dtype") if each.get("dtype") in WORDS else "float32"
+        shape = each.get("shape")
+        count = len(words) // 4
+        whole = isinstance(shape, list) and all(isinstance(n, int) and n >= 0 for n in shape)
+        fits = whole and math.prod(shape) == count
+        spec = Spec(str(each.get("name", f"#{number}")), kind, tuple(shape) if fits else (count,))
+        shown.append(show_tensor(spec, words))
+    return shown
 
 
 def _check(holds: bool, otherwise: str) -> None:

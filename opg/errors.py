@@ -120,7 +120,9 @@ class NoOperator(OPGError):
 
 
 class OperatorRefused(OPGError):
-    """The operator's endpoint answered with an error of its own."""
+    """The operator's endpoint answered with an error of its own. `final`: it has not answered the request, and is not paid for it."""
+
+    final = True
 
 
 class NotStaked(OPGError):

@@ -1,12 +1,12 @@
 """Asking without naming an operator: the market finds one, pays it, checks it, and goes elsewhere when something is wrong.
 
-    from opg.market import Market, Terms
+    import opg
 
-    with Market.from_environment() as market:           # OPG_RPC, OPG_MANIFEST, OPG_PRIVATE_KEY or OPG_KEYSTORE
-        reply = market.infer(version_id=1, inputs=[picture], terms=Terms(max_price=tokens("0.01")))
+    with opg.Client.from_environment() as client:       # OPG_RPC, OPG_MANIFEST, OPG_PRIVATE_KEY or OPG_KEYSTORE
+        reply = client.infer(version_id=1, inputs=[picture], terms=opg.Terms(max_price=10**16, deposit=10**18))
         print(reply.tensors[0]["values"])
 
-`await market.infer_async(…)` is the same without blocking the event loop.
+`await client.infer_async(…)` is the same without blocking the event loop. `opg.Client` is `Market` here.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from opg.versions import LoadedVersion, Published, parse_tensors, read_published
 from opg.vouchers import VoucherBook
 
 DISCOVERY_SECONDS = 60
+LOOK_SECONDS = 10  # for so long, price and stake are believed to be what they were; both are checked with every answer
 SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
 FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
 LONGEST_PAUSE_SECONDS = 3_600
@@ -90,6 +91,7 @@ class Market:
         self.sender = Sender(client.chain, client.account)
         if client.book is None:
             client.book = VoucherBook(folder / "vouchers.json")
+        client.late = self._keep
         self._random = random.Random(seed)
         self._lock = threading.RLock()
         self._reader = EventReader(self.chain, [("Inference", "Offered")])
@@ -97,14 +99,16 @@ class Market:
         self._looked = 0.0
         self._records = self._load()
         self._busy: dict[str, threading.Lock] = {}
+        self._looks: dict[tuple[str, int], tuple[float, Candidate]] = {}
 
     @classmethod
-    def from_environment(cls, folder: Path = Path(".opg/market")) -> Self:
-        """From `OPG_RPC`, `OPG_MANIFEST` and `OPG_KEYSTORE` or `OPG_PRIVATE_KEY`."""
+    def from_environment(cls, folder: Path | None = None) -> Self:
+        """From `OPG_RPC`, `OPG_MANIFEST`, `OPG_KEYSTORE` or `OPG_PRIVATE_KEY`, and `OPG_DATA`: what `opg ask` uses, too."""
         chain = Chain(os.environ.get("OPG_RPC", "http://127.0.0.1:8545"))
         given = os.environ.get("OPG_MANIFEST")
         chain.deployment = Deployment.load(Path(given) if given else manifest_path(chain.id))
         keystore = os.environ.get("OPG_KEYSTORE")
+        folder = folder or Path(os.environ.get("OPG_DATA", ".opg"))
         return cls(Client(chain, load_account(Path(keystore) if keystore else None)), folder)
 
     def __enter__(self) -> Self:
@@ -130,8 +134,14 @@ class Market:
 
         Raises `NoOperator` when nobody is left, with the reason of each.
         """
-        published = read_published(self.chain, version_id)
         tensors = version.parse_inputs(list(inputs)) if version else _packed(inputs)
+        return self.infer_words(version_id, tensors, terms, version)
+
+    def infer_words(
+        self, version_id: int, tensors: tuple[bytes, ...], terms: Terms = Terms(), version: LoadedVersion | None = None
+    ) -> Reply:  # fmt: skip
+        """`infer`, of inputs that are packed words already."""
+        published = read_published(self.chain, version_id)
         reasons = []
         for candidate in self.candidates(version_id, terms)[: terms.tries]:
             try:
@@ -178,8 +188,12 @@ class Market:
                 kept.append(path)
         return kept
 
+    def receipt(self, signed: SignedAnswer) -> Path:
+        """Where an answer is kept."""
+        return self.folder / "receipts" / f"{signed.answer.issued_at:012d}-{signed.digest.hex()}.json"
+
     def _keep(self, signed: SignedAnswer) -> Path:
-        path = self.folder / "receipts" / f"{signed.answer.issued_at:012d}-{signed.digest.hex()}.json"
+        path = self.receipt(signed)
         signed.save(path)
         return path
 
@@ -237,10 +251,15 @@ class Market:
         return False
 
     def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
+        seen, known = self._looks.get((operator, version_id), (-LOOK_SECONDS, None))
+        if known is not None and time.monotonic() - seen < LOOK_SECONDS:
+            return replace(known, record=replace(record))
         endpoint = self.client.endpoint(operator)
         price = self.client.price(operator, endpoint)
         active, _, _ = self.chain.read("Staking", "stakeOf", operator)
-        return Candidate(operator, endpoint, int(active), price, replace(record))
+        candidate = Candidate(operator, endpoint, int(active), price, replace(record))
+        self._looks[operator, version_id] = time.monotonic(), candidate
+        return candidate
 
     def _failed(self, operator: str, problem: OPGError) -> None:
         with self._lock:
@@ -248,6 +267,7 @@ class Market:
             record.failures += 1
             pause = min(FIRST_PAUSE_SECONDS * 2 ** (record.failures - 1), LONGEST_PAUSE_SECONDS)
             record.avoid_until = time.time() + pause
+            self._looks = {key: each for key, each in self._looks.items() if key[0] != operator}
         say("operator failed", operator=operator, why=str(problem), again_in=pause)
         self._save()
 

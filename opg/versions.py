@@ -112,14 +112,16 @@ class LoadedVersion:
 
     def show_outputs(self, tensors: tuple[bytes, ...]) -> list[dict[str, Any]]:
         """What the words mean: name, dtype, shape and, when they are few and finite, values."""
-        shown = []
-        for spec, words in zip(self.compiled.outputs, tensors, strict=True):
-            entry: dict[str, Any] = {"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape)}
-            values = spec.from_words(unpack(words))
-            if values.size <= MAX_SHOWN_WORDS and bool(np.isfinite(values).all()):
-                entry["values"] = values.tolist()
-            shown.append(entry)
-        return shown
+        return [show_tensor(spec, words) for spec, words in zip(self.compiled.outputs, tensors, strict=True)]
+
+
+def show_tensor(spec: Spec, words: bytes) -> dict[str, Any]:
+    """Name, dtype, shape and, when they are few and finite, the values of packed words."""
+    entry: dict[str, Any] = {"name": spec.name, "dtype": spec.dtype, "shape": list(spec.shape)}
+    values = spec.from_words(unpack(words))
+    if values.size <= MAX_SHOWN_WORDS and bool(np.isfinite(values).all()):
+        entry["values"] = values.tolist()
+    return entry
 
 
 def read_published(chain: Chain, version_id: int) -> Published:

@@ -4,7 +4,10 @@ transaction.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,33 +66,64 @@ def make_voucher(
 
 
 class VoucherBook:
-    """What a payer has paid so far, by channel, in one JSON file. Losing it costs at most what the chain
-    does not know yet.
+    """What a payer has paid so far, by channel, in one JSON file; beside it, in `unanswered/`, what was sent and never answered.
+
+    Losing it costs at most what the chain does not know yet. Safe to use from several threads and processes.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._paid = {key: int(total) for key, total in json.loads(path.read_text()).items()}
-        except OSError:
-            self._paid = {}
+        self.unanswered = path.parent / "unanswered"
 
     def paid(self, chain: Chain, payer: str, operator: str, model_id: int) -> int:
         """Wei paid for the answers so far."""
         redeemed = int(chain.read("Channels", "redeemed", payer, operator, model_id))
-        return max(redeemed, self._paid.get(self._key(chain, payer, operator, model_id), 0))
+        return max(redeemed, self._read().get(self._key(chain, payer, operator, model_id), 0))
 
     def note(self, chain: Chain, voucher: Voucher) -> None:
         """Counts a voucher as paid: its answer came."""
-        self._paid[self._key(chain, voucher.payer, voucher.operator, voucher.model_id)] = voucher.total
+        key = self._key(chain, voucher.payer, voucher.operator, voucher.model_id)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({key: str(total) for key, total in self._paid.items()}, indent=2))
-        temporary.replace(self.path)
+        with open(self.path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            paid = self._read()
+            paid[key] = max(voucher.total, paid.get(key, 0))
+            _replace(self.path, json.dumps({each: str(total) for each, total in paid.items()}, indent=2))
+
+    def sending(self, request: bytes, what: dict[str, Any]) -> None:
+        """Keeps what is about to be sent: when no reply comes, the operator may have answered and be paid all the same."""
+        self.unanswered.mkdir(parents=True, exist_ok=True)
+        _replace(self.unanswered / f"{request.hex()}.json", json.dumps(what))
+
+    def answered(self, request: bytes) -> None:
+        """A reply came, or never will."""
+        (self.unanswered / f"{request.hex()}.json").unlink(missing_ok=True)
+
+    def sent(self) -> list[tuple[bytes, dict[str, Any]]]:
+        """All that was sent and not answered: the request and what was kept of it."""
+        found = []
+        for path in sorted(self.unanswered.glob("*.json")):
+            try:
+                found.append((bytes.fromhex(path.stem), json.loads(path.read_text())))
+            except (OSError, ValueError):  # another process has got its answer
+                continue
+        return found
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return {key: int(total) for key, total in json.loads(self.path.read_text()).items()}
+        except OSError:
+            return {}
 
     @staticmethod
     def _key(chain: Chain, payer: str, operator: str, model_id: int) -> str:
         return f"{chain.id}/{chain.deployment.address('Channels')}/{payer}/{operator}/{model_id}"
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: int, held: dict[int, int]) -> None:

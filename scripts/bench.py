@@ -25,6 +25,7 @@ import pytest
 
 from opg.tensor import Compiled, bundle, compile_onnx, execute, set_threads, trace
 from opg.tensor.functions import Fn
+from opg.tensor.hashing import chunk_count, depth_of, layout
 from opg.tensor.plan import Plan
 from opg.tensor.runner import Memory
 from tests.models import DIGITS, MAGIKA, MINILM, OCR, SILERO, digits_image
@@ -105,14 +106,15 @@ def measure(model: object, threads: list[int], budget: float, profile: bool) -> 
             busy = [statistics.median(t) for t in alternate(runs, budget, time.process_time)]
             text += f"   cpu {busy[1] / busy[0]:.2f}   goal {GOALS[model.name]}"
         print(text, flush=True)
-    set_threads(1)
-    _honesty(compiled, words, budget)
+    for count in threads:
+        _honesty(compiled, words, count, budget)
     if profile:
         _profile(compiled, words)
 
 
-def _honesty(compiled: Compiled, words: list[np.ndarray], budget: float) -> None:
-    """What hashing the inputs and outputs costs, and a trace with all its trees; one thread, processor time."""
+def _honesty(compiled: Compiled, words: list[np.ndarray], count: int, budget: float) -> None:
+    """What hashing the inputs and outputs costs, and a trace with all its trees."""
+    set_threads(count)
     program = compiled.program
     outputs = execute(program, words)
     runs = [
@@ -120,8 +122,44 @@ def _honesty(compiled: Compiled, words: list[np.ndarray], budget: float) -> None
         lambda: (bundle(words), bundle(outputs)),
         lambda: trace(program, words).tree.root,
     ]
-    plain, hashing, full = (statistics.median(t) for t in alternate(runs, budget, time.process_time))
-    print(f"  hashing {1e3 * hashing:.3f} ms = {hashing / plain:.1%} of an inference   full trace {1e3 * full:.3f} ms = {full / plain:.2f} ×")  # fmt: skip
+    plain, hashing, full = alternate(runs, budget, time.perf_counter)
+    middle = statistics.median(plain)
+    share, times = statistics.median(hashing) / middle, statistics.median(full) / middle
+    busy = ""
+    if count == 1:
+        cpu = [statistics.median(t) for t in alternate(runs, budget, time.process_time)]
+        both, all_ops = (
+            permutations([x.size for x in [*words, *outputs]]),
+            list(map(program.words_of, range(len(program.encoded)))),
+        )
+        whole, each = permutations(all_ops, True), permutation()
+        busy = f"   cpu {cpu[1] / cpu[0]:.1%}, {cpu[2] / cpu[0]:.2f} ×   goals 2 %, 5 ×\n            " + (
+            f"{both:,} permutations of input and output, {whole:,} of a trace: at {1e9 * each:.1f} ns each "
+            f"{both * each / cpu[0]:.1%} and {whole * each / cpu[0]:.2f} × without anything else"
+        )
+    print(
+        f"  {count} thread{'s' if count > 1 else ' '}  hashing {shown(hashing)} ms = {share:.1%}   "
+        f"full trace {shown(full)} ms = {times:.2f} ×{busy}",
+        flush=True,
+    )
+
+
+def permutations(lengths: list[int], listed: bool = False) -> int:
+    """How many keccak permutations the trees over tensors of these lengths take: two a chunk, one a node, one a root."""
+    found = 0
+    for count in [*map(chunk_count, lengths), *([len(lengths)] if listed else [])]:
+        found += 2 * count + 1
+        for _ in range(depth_of(count)):
+            count = -(-count // 2)
+            found += count
+    return found - (2 * len(lengths) + 1 if listed else 0)
+
+
+def permutation() -> float:
+    """Seconds of processor time of a permutation at its best: of nodes of a list tree that stays in the cache."""
+    made = layout((), 4096)
+    digests = np.zeros((made.rows, 32), dtype=np.uint8)
+    return min(seconds(lambda: made.run([], digests), time.process_time) for _ in range(100)) / 4095
 
 
 def _profile(compiled: Compiled, words: list[np.ndarray]) -> None:

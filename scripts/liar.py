@@ -10,18 +10,21 @@ is right: the best lie there is, because nothing but that one word contradicts a
 from __future__ import annotations
 
 import argparse
+import hashlib
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from opg.chain import load_account
-from opg.cli import connect
+from opg.console import amount, connect
 from opg.errors import BadInput
 from opg.log import say
 from opg.node import Policy, launch, serve
 from opg.tensor import Program, Trace, trace
 from opg.tensor.executor import run_op
+from opg.versions import Executor
 
 BITS = 32
 
@@ -71,10 +74,41 @@ class LyingExecutor:
         return Trace(program, honest.inputs, results)
 
 
+class SometimesLying:
+    """Lies about a share of all inputs, each time in another place. What it does with an input depends on that input and `seed` alone, so
+    it defends its lies with the trace that it signed, also after a restart.
+    """
+
+    def __init__(self, share: float, seed: int) -> None:
+        self.share, self.seed = share, seed
+
+    def execute(self, program: Program, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs, wrong or right."""
+        return self.trace(program, inputs).outputs
+
+    def trace(self, program: Program, inputs: Sequence[np.ndarray]) -> Trace:
+        """A right trace, or one that is wrong in one word and what follows from it."""
+        seen = hashlib.sha256(b"".join(words.tobytes() for words in inputs)).digest()
+        draw = random.Random(seen + self.seed.to_bytes(8, "big"))
+        if draw.random() >= self.share:
+            return trace(program, inputs)
+        while True:  # not every word matters for this input
+            op = draw.randrange(len(program.encoded))
+            try:
+                return LyingExecutor(op, draw.randrange(program.words_of(op))).trace(program, inputs)
+            except BadInput:
+                continue
+
+
 def main() -> None:
-    """A node with the lying executor; the options are those of `opg node` that the demo needs."""
+    """A node with a lying executor; the options are those of `opg node` that the demo and the tests need."""
     parser = argparse.ArgumentParser(description="A host that lies about one word.")
-    parser.add_argument("--lie-at", required=True, metavar="OP:ELEMENT")
+    lie = parser.add_mutually_exclusive_group(required=True)
+    lie.add_argument("--lie-at", metavar="OP:ELEMENT")
+    lie.add_argument("--lie-share", type=float, metavar="SHARE", help="lies about so many inputs, somewhere")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--price", default="0")
+    parser.add_argument("--commit-every", type=float, default=0)
     for name in ("rpc", "operator"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("manifest", "model", "data"):
@@ -83,17 +117,16 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--poll", type=float, default=1.0)
     given = parser.parse_args()
-    op, element = map(int, given.lie_at.split(":"))
+    executor: Executor
+    if given.lie_at:
+        executor = LyingExecutor(*map(int, given.lie_at.split(":")))
+    else:
+        executor = SometimesLying(given.lie_share, given.seed)
+    chain = connect(given.rpc, given.manifest)
+    _, endpoint = chain.read("Staking", "operatorInfo", given.operator)
+    policy = Policy(amount(given.price), given.poll, given.commit_every, endpoint=endpoint, max_skew_seconds=0)
     models = {given.version_id: given.model}
-    node = launch(
-        connect(given.rpc, given.manifest),
-        load_account(),
-        given.operator,
-        models,
-        given.data,
-        Policy(poll_seconds=given.poll),
-        LyingExecutor(op, element),
-    )
+    node = launch(chain, load_account(), given.operator, models, given.data, policy, executor)
     serve(node, "127.0.0.1", given.port)
 
 

@@ -1,6 +1,4 @@
-"""A small world on a private chain, for the demo and the tests: contracts, people with OPG, the digits
-model.
-"""
+"""A small world on a private chain, for the demo and the tests: contracts, people with OPG, a model."""
 
 from __future__ import annotations
 
@@ -77,11 +75,14 @@ class Stage:
         """The digits model."""
         return compile_file(DIGITS, BINDINGS)
 
-    def publish(self, owner: Sender, name: str = "digits", fee_bps: int = 1_000) -> int:
-        """Registers the digits model and publishes it; gives the version's number."""
+    def publish(
+        self, owner: Sender, name: str = "digits", fee_bps: int = 1_000, model: Path = DIGITS, bindings: str = BINDINGS
+    ) -> int:
+        """Registers a model and publishes it; gives the version's number."""
         self.owner = owner
         model_id = actions.register_model(owner, name, fee_bps)
-        self.version_id = actions.publish(owner, model_id, self.compiled, DIGITS.name)
+        compiled = self.compiled if model == DIGITS else compile_file(model, bindings)
+        self.version_id = actions.publish(owner, model_id, compiled, model.name)
         return self.version_id
 
     def operator(self, stake: int, key: LocalAccount, endpoint: str, opg: int | None = None) -> Sender:

@@ -86,6 +86,12 @@ def artifact(name: str) -> dict:
     raise FileNotFoundError(f"no artifact for {name}: run `make compile`")
 
 
+def transactions_of(name: str) -> set[str]:
+    """The functions of a contract or an interface that change something."""
+    functions = (entry for entry in artifact(name)["abi"] if entry["type"] == "function")
+    return {entry["name"] for entry in functions if entry["stateMutability"] not in ("view", "pure")}
+
+
 def abi_type(entry: dict) -> str:
     """`(uint256,bytes32[])[]` for a struct, the plain type else."""
     if not entry["type"].startswith("tuple"):
@@ -226,6 +232,7 @@ class Contract:
                 out = self._evm.backend.call(address_of(sender), self.address, data, gas)
                 return self._result(entry, out)
             out, gas_used, logs = self._evm.backend.send(address_of(sender), self.address, data, gas or TX_GAS_CAP)
+            self._evm.called.add((self._name, name))
             return Receipt(gas_used, self._result(entry, out) if out is not None else None, self._evm.decode_logs(logs))
 
         return call
@@ -271,6 +278,7 @@ class RevmBackend:
 
     def __init__(self) -> None:
         self.number, self.time = 1, GENESIS
+        self.checkpoints: list[Any] = []
         self.evm = pyrevm.EVM(
             spec_id="OSAKA", env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID), block=self._block())
         )
@@ -330,11 +338,14 @@ class RevmBackend:
         return Reverted(text)
 
     def snapshot(self) -> Any:
-        return self.evm.snapshot(), self.number, self.time
+        self.checkpoints.append(self.evm.snapshot())
+        return len(self.checkpoints), self.number, self.time
 
     def revert(self, mark: Any) -> None:
-        checkpoint, self.number, self.time = mark
-        self.evm.revert(checkpoint)
+        """Gives up whatever was marked later, too: revm counts each open checkpoint as a call, and 1,024 are too deep."""
+        depth, self.number, self.time = mark
+        while len(self.checkpoints) >= depth:
+            self.evm.revert(self.checkpoints.pop())
         self.evm.set_block_env(self._block())
 
     def close(self) -> None:
@@ -351,7 +362,7 @@ def anvil_binary() -> str:
 class AnvilBackend:
     """A real node on a free port of its own: real receipts, tens to hundreds of calls a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, block_seconds: int = 1) -> None:
         import httpx
 
         with socket.socket() as probe:
@@ -368,7 +379,7 @@ class AnvilBackend:
             assert self.process.poll() is None, f"anvil stopped at once: is port {port} taken?"
             try:
                 assert int(self.rpc("eth_chainId"), 16) == CHAIN_ID
-                self.rpc("anvil_setBlockTimestampInterval", 1)  # time is the test's, not the wall's
+                self.rpc("anvil_setBlockTimestampInterval", block_seconds)  # time is the test's, not the wall's
                 break
             except httpx.HTTPError:
                 time.sleep(0.1)
@@ -452,15 +463,17 @@ class AnvilBackend:
 
 
 class Evm:
-    """The chain of one test. `engine` is "revm" (in process) or "anvil" (real receipts)."""
+    """The chain of one test. `engine` is "revm" (in process) or "anvil" (real receipts); a transaction there takes
+    `block_seconds`, in process none."""
 
-    def __init__(self, engine: str = "revm") -> None:
+    def __init__(self, engine: str = "revm", block_seconds: int = 1) -> None:
         self.engine = engine
-        self.backend: Any = AnvilBackend() if engine == "anvil" else RevmBackend()
+        self.backend: Any = AnvilBackend(block_seconds) if engine == "anvil" else RevmBackend()
         self.accounts = [account(i) for i in range(10)]
         for each in self.accounts:
             self.backend.fund(each.address)
         self._events: dict[tuple[bytes, int], dict] = {}
+        self.called: set[tuple[str, str]] = set()  # contract and function of every transaction that succeeded
         self.chain_id = CHAIN_ID
 
     def deploy(self, name: str, *args: Any, sender: Any = None) -> Contract:

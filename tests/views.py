@@ -25,13 +25,15 @@ _ABIS: dict[int, list] = {}
 
 
 def _word(value: Any) -> bytes:
-    """An argument or result of one word: a number, a truth, or an account."""
+    """An argument or result of one word: a number, a truth, 32 bytes, or an account."""
     value = address_of(value)
+    if isinstance(value, bytes):
+        return value.rjust(32, b"\0")
     return (int(value, 16) if isinstance(value, str) else int(value)).to_bytes(32, "big")
 
 
 class Views:
-    """Views whose arguments and results are words: numbers, truths, addresses."""
+    """Views whose arguments and results are words: numbers, truths, words of bytes, addresses."""
 
     def __init__(self, evm: Evm):
         self.evm = evm

@@ -77,11 +77,11 @@ interface IAnswerReceiver {
 /// @title Answers, their finality, and on-chain requests
 /// @notice Every request ends paid or refunded. Nothing final is disputable, nothing disputable is final.
 interface IInference {
-    /// @notice The operator answers on-chain requests for this version from this price on. Price `type(uint96).max`: no longer.
     /// @notice Requests made from now on lock so much of the operator's stake.
     event CollateralSet(uint96 amount);
     /// @notice Requests made from now on pay so much of their fee to the treasury.
     event ProtocolFeeSet(uint16 bps);
+    /// @notice The operator answers on-chain requests for this version from this price on. Price `type(uint96).max`: no longer.
     event Offered(address indexed operator, uint256 indexed versionId, uint96 price);
     event Requested(bytes32 indexed requestId, address indexed operator, uint256 indexed versionId, Request request, bytes[] inputs);
     event Fulfilled(bytes32 indexed requestId, bytes32 indexed answerHash, Answer answer, bytes[] outputs);
@@ -118,6 +118,8 @@ interface IInference {
     error NotTheOperator(address caller, address operator);
     error NotFinal(bytes32 answerHash);
     error NotRefuted(bytes32 answerHash);
+    /// @notice A second later the fee can go back.
+    error AnsweredThisSecond(bytes32 answerHash);
     /// @notice Outputs that are not those of the answer. Bundles; in `finalise`, which knows the answer by its hash alone, answer hashes.
     error WrongOutputs(bytes32 given, bytes32 needed);
     error WrongInputs(bytes32 given, bytes32 needed);
@@ -178,7 +180,7 @@ interface IInference {
     /// governance took this contract's role, the fee goes back all the same.
     function expire(Request calldata req) external;
 
-    /// @notice Closes a request whose answer was refuted: the fee goes back. Anyone may call.
+    /// @notice Closes a request whose answer was refuted: the fee goes back. Anyone may call, from the second after the answer on.
     function refund(Request calldata req) external;
 
     /// @notice Commits to many answers at once, for the price of one. Only the operator or its serving key.

@@ -5,7 +5,6 @@ Normative text: docs/tensor-machine.md, "Commitments".
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -13,22 +12,10 @@ import numpy as np
 from eth_utils import keccak
 
 from opg.tensor.errors import TensorError
-from opg.tensor.kernels import library
-from opg.tensor.kernels.schedule import Schedule, Scratch, threads
+from opg.tensor.hashing import CHUNK_BYTES, CHUNK_WORDS, ZERO, Layout, chunk_count, depth_of, layout
 
-CHUNK_WORDS = 64
-CHUNK_BYTES = 256
-ZERO = bytes(32)
+__all__ = ["CHUNK_BYTES", "CHUNK_WORDS", "ZERO", "chunk_count", "depth_of"]
 MAX_LEVEL_BITS = 8
-
-
-def depth_of(leaves: int) -> int:
-    """Depth of the tree over so many leaves."""
-    return max(leaves - 1, 0).bit_length()
-
-
-def chunk_count(words: int) -> int:
-    return -(-words // CHUNK_WORDS)
 
 
 def level_bits(depth: int) -> int:
@@ -82,18 +69,16 @@ class ListTree:
         if not leaves:
             raise TensorError("a tree has at least one leaf")
         self.count, self.depth = len(leaves), depth_of(len(leaves))
-        self._digests = np.empty((self._rows, 32), dtype=np.uint8)
+        self._digests = np.empty(((2 << self.depth) - 1, 32), dtype=np.uint8)
         self._digests[: self.count] = np.frombuffer(b"".join(leaves), dtype=np.uint8).reshape(-1, 32)
-        _hash_trees([self._job(_address(self._digests))], self.count)
+        layout((), self.count).run([], self._digests)
 
-    @property
-    def _rows(self) -> int:
-        """Digests of all layers, the leaves first, and one more: for the tensor root."""
-        return 2 << self.depth
-
-    def _job(self, digests: int) -> tuple[int, ...]:
-        """The parameters of the kernel that hashes trees; no words: the leaves stand there already."""
-        return (0, 0, self.count, digests, self.depth, _ZEROS_AT, 0)
+    @classmethod
+    def hashed(cls, count: int, digests: np.ndarray) -> ListTree:
+        """The tree over so many leaves whose layers stand at the beginning of some digests, shape [rows, 32]."""
+        tree = cls.__new__(cls)
+        tree.count, tree.depth, tree._digests = count, depth_of(count), digests
+        return tree
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -139,26 +124,24 @@ def verify_path(leaf: bytes, index: int, path: Sequence[bytes]) -> bytes:
 class Tree(ListTree):
     """The tree over a tensor's chunks. It reads the words, not a copy of them: they are not to be changed."""
 
-    def __init__(self, words: np.ndarray):
-        self._take(words)
-        self._digests = np.empty((self._rows, 32), dtype=np.uint8)
-        _hash_trees([self._job(_address(self._digests))], self.count)
+    _root: np.ndarray
 
-    def _take(self, words: np.ndarray) -> None:
-        self._array = np.ascontiguousarray(words, dtype=np.uint32)
-        self.words = self._array.size
-        if not self.words:
-            raise TensorError("a tensor has at least one word")
+    def __init__(self, words: np.ndarray):
+        [array] = _arrays([words])
+        made = layout((array.size,))
+        digests = np.empty((made.rows, 32), dtype=np.uint8)
+        made.run([array], digests)
+        self._see(array, digests, digests[-1])
+
+    def _see(self, words: np.ndarray, digests: np.ndarray, root: np.ndarray) -> None:
+        self._array, self._digests, self._root = words, digests, root
+        self.words = words.size
         self.count = chunk_count(self.words)
         self.depth = depth_of(self.count)
 
-    def _job(self, digests: int) -> tuple[int, ...]:
-        root = digests + 32 * (self._rows - 1)
-        return (_address(self._array), self.words, self.count, digests, self.depth, _ZEROS_AT, root)
-
     @cached_property
     def tensor_root(self) -> bytes:
-        return self._digests[-1].tobytes()
+        return self._root.tobytes()
 
     @cached_property
     def data(self) -> bytes:
@@ -171,33 +154,6 @@ class Tree(ListTree):
         return self.data[first * CHUNK_BYTES : (last + 1) * CHUNK_BYTES]
 
 
-def _zeros() -> np.ndarray:
-    """The nodes over nothing but zero leaves, by height."""
-    found = [ZERO]
-    while len(found) < 33:
-        found.append(node(found[-1], found[-1]))
-    return np.frombuffer(b"".join(found), dtype=np.uint8).copy()
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
-
-
-_ZEROS = _zeros()
-_ZEROS_AT = _address(_ZEROS)
-_scratch = threading.local()
-_SMALL = 512  # chunks; fewer are hashed by one thread
-
-
-def _hash_trees(jobs: Sequence[tuple[int, ...]], chunks: int) -> None:
-    """Fills in the digests of trees that have so many leaves together."""
-    table = np.array(jobs, dtype=np.int64)
-    entry = np.array([library.kernel("tree"), _address(table), len(jobs), 1, 0], dtype=np.int64)
-    if not hasattr(_scratch, "own"):
-        _scratch.own = Scratch()
-    Schedule(entry, 0, 1, len(jobs)).run(_scratch.own, threads() if chunks > _SMALL else 1)
-
-
 def tensor_root_of(words: int, merkle_root: bytes) -> bytes:
     return keccak(words.to_bytes(32, "big") + merkle_root)
 
@@ -207,22 +163,63 @@ def tensor_tree(words: np.ndarray) -> Tree:
     return Tree(words)
 
 
-def forest(tensors: Sequence[np.ndarray]) -> list[Tree]:
-    """Commits to many tensors at once."""
-    trees = []
-    for words in tensors:
-        tree = Tree.__new__(Tree)
-        tree._take(words)
-        trees.append(tree)
-    block = np.empty((sum(tree._rows for tree in trees), 32), dtype=np.uint8)
-    jobs, first, start = [], 0, _address(block)
-    for tree in trees:
-        tree._digests = block[first : first + tree._rows]
-        jobs.append(tree._job(start + 32 * first))
-        first += tree._rows
-    if jobs:
-        _hash_trees(jobs, sum(tree.count for tree in trees))
-    return trees
+class Forest(Sequence):
+    """The trees over several tensors, hashed together.
+
+    Args:
+        tensors: flat uint32 arrays.
+        made: the layout for their lengths.
+        digests: what it made of them, shape [rows, 32].
+    """
+
+    def __init__(self, tensors: Sequence[np.ndarray], made: Layout, digests: np.ndarray):
+        self._tensors, self._layout, self._digests = tensors, made, digests
+        self._trees: list[Tree | None] = [None] * len(tensors)
+
+    def __len__(self) -> int:
+        return len(self._trees)
+
+    def __getitem__(self, index: int | slice) -> Tree | list[Tree]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        tree = self._trees[index]
+        if tree is None:
+            index %= len(self)
+            tree = Tree.__new__(Tree)
+            tree._see(self._tensors[index], self._digests[self._layout.firsts[index] :], self._roots[index])
+            self._trees[index] = tree
+        return tree
+
+    @property
+    def _roots(self) -> np.ndarray:
+        return self._digests[self._layout.roots : self._layout.roots + len(self)]
+
+    @property
+    def bundle(self) -> bytes:
+        """The commitment to all of them."""
+        return keccak(self._roots.tobytes())
+
+    @property
+    def list_tree(self) -> ListTree:
+        """The list tree over the tensor roots, where the layout has one."""
+        return ListTree.hashed(len(self), self._digests[self._layout.roots :])
+
+
+def _arrays(tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
+    arrays = [np.ascontiguousarray(words, dtype=np.uint32).reshape(-1) for words in tensors]
+    if not all(array.size for array in arrays):
+        raise TensorError("a tensor has at least one word")
+    return arrays
+
+
+def forest(tensors: Sequence[np.ndarray], listed: bool = False) -> Forest:
+    """Commits to many tensors at once; listed: with the list tree over their roots."""
+    arrays = _arrays(tensors)
+    made = layout(tuple([array.size for array in arrays]), len(arrays) if listed else 0)
+    digests = np.empty((made.rows, 32), dtype=np.uint8)
+    if arrays:
+        made.run(arrays, digests)
+    return Forest(arrays, made, digests)
 
 
 def tensor_root(words: np.ndarray) -> bytes:
@@ -235,4 +232,4 @@ def bundle_of(roots: Sequence[bytes]) -> bytes:
 
 
 def bundle(tensors: Sequence[np.ndarray]) -> bytes:
-    return bundle_of([tree.tensor_root for tree in forest(tensors)])
+    return forest(tensors).bundle

@@ -11,11 +11,11 @@ from functools import cached_property
 
 import numpy as np
 
-from opg.tensor.commitment import ListTree, Tree, bundle_of, forest
+from opg.tensor.commitment import Forest, ListTree, Tree, bundle_of, forest
 from opg.tensor.errors import TensorError
 from opg.tensor.plan import Plan
 from opg.tensor.program import NO_VALUE, Op, Program
-from opg.tensor.runner import Memory, Pool
+from opg.tensor.runner import Keeper, Pool
 
 Words = np.ndarray
 
@@ -48,15 +48,19 @@ def check_inputs(program: Program, inputs: Sequence[Words]) -> list[Words]:
 
 
 class Trace:
-    """Everything that one execution computed, and its commitments, hashed when asked for.
+    """Everything that one execution computed, and its commitments.
 
     Attributes:
         inputs: the input tensors.
         results: one flat uint32 array for each op.
+        trees: the tree over each result; hashed when asked for, where they were not given.
+        tree: the list tree over the tensor roots of all ops; its root is the traceRoot.
     """
 
-    def __init__(self, program: Program, inputs: list[Words], results: list[Words]):
+    def __init__(self, program: Program, inputs: list[Words], results: list[Words], trees: Forest | None = None):
         self.program, self.inputs, self.results = program, inputs, results
+        if trees is not None:
+            self.trees, self.tree = trees, trees.list_tree
 
     @property
     def values(self) -> list[Words]:
@@ -67,16 +71,15 @@ class Trace:
         return [self.results[o] for o in self.program.outputs]
 
     @cached_property
-    def input_trees(self) -> list[Tree]:
+    def input_trees(self) -> Sequence[Tree]:
         return forest(self.inputs)
 
     @cached_property
-    def trees(self) -> list[Tree]:
+    def trees(self) -> Sequence[Tree]:
         return forest(self.results)
 
     @cached_property
     def tree(self) -> ListTree:
-        """The list tree over the tensor roots of all ops; its root is the traceRoot."""
         return ListTree([t.tensor_root for t in self.trees])
 
     @property
@@ -89,12 +92,13 @@ class Trace:
 
 
 def trace(program: Program, inputs: Sequence[Words]) -> Trace:
-    """Executes and keeps every result."""
+    """Executes, keeps every result and hashes all of them."""
     flat = check_inputs(program, inputs)
-    plan = program.plans.get("trace") or program.plans.setdefault("trace", Plan(program, keep=True))
-    memory = Memory(plan)
-    memory.run(flat)
-    return Trace(program, flat, [memory.of(b) for b in plan.results])
+    plans = program.plans
+    if "trace" not in plans:
+        plans["trace"] = Keeper(Plan(program, keep=True))
+    results, digests = plans["trace"].execute(flat)
+    return Trace(program, flat, results, Forest(results, plans["trace"].plan.hashing, digests))
 
 
 def execute(program: Program, inputs: Sequence[Words]) -> list[Words]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -79,3 +80,27 @@ class Pool:
         found = memory.outputs()
         self._idle.append(memory)
         return found
+
+
+class Keeper:
+    """The memories of a plan whose results are handed out as they stand. The last one that nothing reads any more is used again."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._idle: list[Memory] = []
+
+    def execute(self, inputs: Sequence[Words]) -> tuple[list[Words], np.ndarray]:
+        """The results of all operations, and the digests, shape [rows, 32]."""
+        try:
+            memory = self._idle.pop()
+        except IndexError:
+            memory = Memory(self.plan)
+        memory.run(inputs)
+        words = np.frombuffer(memoryview(memory.words), dtype=np.uint32)  # lives as long as any part of it
+        weakref.finalize(words, self._keep, memory).atexit = False
+        first, rows = self.plan.digests, self.plan.hashing.rows
+        digests = words[first : first + 8 * rows].view(np.uint8).reshape(rows, 32)
+        return [words[b.offset : b.offset + b.words] for b in self.plan.results], digests
+
+    def _keep(self, memory: Memory) -> None:
+        self._idle[:] = [memory]

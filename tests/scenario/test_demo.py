@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.models import magika
+
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 170
+SECONDS = 300
 SAYS = [
-    "is read as",
-    "of 20 held-out pictures were read right",
     "The watchtower fetched them and executed them again",
-    "DigitReader was called back",
+    "LabelReader was called back",
     "opens a game",
     "the referee recomputes it",
     "The liar lost 500 OPG.",
@@ -25,10 +25,18 @@ SAYS = [
     "Disputes.prove",
     "The books balance to the last wei.",
 ]
+OF_DIGITS = ["is read as", "of 20 held-out pictures were read right", "onnxruntime reads all of them alike"]
+OF_MAGIKA = ["20 of 20 files were told right", "onnxruntime reads all of them alike", "Referee.sol is read as solidity"]
+DIGITS, MAGIKA = ("--model", "digits"), ("--model", "magika")
 
 
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "COLUMNS": "160"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "TMPDIR": str(tmp_path),
+        "COLUMNS": "160",
+    }
 
 
 def play(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,25 +56,82 @@ def left_behind(tmp_path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("arguments", [(), ("--lie-at", "7:3"), ("--lie-at", "0:31")])
-def test_demo_tells_the_whole_story(tmp_path, arguments):
-    done = play(tmp_path, *arguments)
+def without_magika(tmp_path: Path) -> dict[str, str]:
+    """Where the wheel cannot be found."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import importlib.util as u\nfind = u.find_spec\n"
+        "u.find_spec = lambda name, *more: None if name == 'magika' else find(name, *more)\n"
+    )
+    return {"PYTHONPATH": os.pathsep.join([str(ROOT), str(site)])}
+
+
+def check_story(done: subprocess.CompletedProcess[str], words: list[str]) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for words in SAYS:
-        assert words in done.stdout, words
-    if arguments:
-        op, element = arguments[1].split(":")
-        assert f"blames operation {op}" in done.stdout
-        assert f"proves element {element}" in done.stdout
+    for each in [*SAYS, *words]:
+        assert each in done.stdout, each
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("place", [None, "7:3", "0:31"])
+def test_demo_tells_the_whole_story_of_digits(tmp_path, place):
+    done = play(tmp_path, *DIGITS, *(["--lie-at", place] if place else []))
+    check_story(done, OF_DIGITS + told(place))
     assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("place", [None, "45:7"])
+def test_demo_tells_the_whole_story_of_magika(tmp_path, place):
+    magika()
+    done = play(tmp_path, *(["--lie-at", place] if place else []))
+    check_story(done, OF_MAGIKA + told(place))
+    assert left_behind(tmp_path) == []
+
+
+def told(place: str | None) -> list[str]:
+    op, _, element = (place or "").partition(":")
+    return [f"blames operation {op}", f"proves element {element}"] if place else []
+
+
+def test_without_the_wheel_the_demo_says_so_and_takes_the_digits(tmp_path):
+    """It is stopped once it has said which model it is about: the story is the same as above."""
+    command = [sys.executable, "-m", "scripts.demo"]
+    there = environment(tmp_path) | without_magika(tmp_path)
+    with subprocess.Popen(
+        command, cwd=ROOT, env=there, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as it:
+        assert it.stdout is not None
+        said = ""
+        for line in it.stdout:
+            said += line
+            if line.startswith("3."):
+                break
+        it.send_signal(signal.SIGTERM)
+        said += it.stdout.read()
+    assert "The wheel of magika is not installed, so this is about the digits model." in " ".join(said.split())
+    assert "digits reads handwritten digits" in said
+
+
+def test_magika_by_name_without_its_wheel_is_refused(tmp_path):
+    there = environment(tmp_path) | without_magika(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.demo", *MAGIKA],
+        cwd=ROOT,
+        env=there,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 1
+    assert "the wheel of magika is not installed" in done.stdout and "make models" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("where", "says"), [("99:0", "there is no op 99"), ("2:32", "has no element 32"), ("2", "write it as OP:ELEMENT")]
 )
 def test_place_where_no_lie_is_possible_is_refused(tmp_path, where, says):
-    done = play(tmp_path, "--lie-at", where)
+    done = play(tmp_path, *DIGITS, "--lie-at", where)
     assert done.returncode != 0
     assert says in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -75,7 +140,7 @@ def test_place_where_no_lie_is_possible_is_refused(tmp_path, where, says):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_that_is_stopped_leaves_nothing_behind(tmp_path, number):
-    command = [sys.executable, "-m", "scripts.demo"]
+    command = [sys.executable, "-m", "scripts.demo", *DIGITS]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:

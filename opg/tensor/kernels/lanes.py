@@ -12,6 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 LANES = 16
@@ -21,6 +22,11 @@ BIT, BYTE, WORD, LONG = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType
 FLOAT = ir.FloatType()
 WORDS, LONGS = ir.VectorType(WORD, LANES), ir.VectorType(LONG, LANES)
 FLOATS, BITS = ir.VectorType(FLOAT, LANES), ir.VectorType(BIT, LANES)
+
+
+def wide() -> bool:
+    """Whether the processor that kernels are compiled for has AVX-512: 32 registers of sixteen words."""
+    return "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
 
 
 class Lanes:

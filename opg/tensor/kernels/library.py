@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from numba import cfunc, njit, types
-from numba.core.registry import cpu_target
 
 from opg.tensor.functions import ARGMAX, Fn, arity
 from opg.tensor.kernels import cache
@@ -38,7 +37,7 @@ from opg.tensor.kernels.emit import (
     transpose_block,
     word_at,
 )
-from opg.tensor.kernels.keccak import tree_kernel
+from opg.tensor.kernels.trees import blocks_kernel, roots_kernel
 
 ROW = (
     1024  # words of a row that are worked on at once, and the length of the buffers for operands that are no plain rows
@@ -503,11 +502,6 @@ def _pack(p, b, first, vectors, target):
                 gather_vector(target + 64 * v + k * width, b + long_at(b_steps, k), columns + 8 * n)
 
 
-def wide() -> bool:
-    """Whether the processor that kernels are compiled for has registers for blocks of several vectors."""
-    return "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2]
-
-
 def _multiply(code: int) -> Callable:
     """Matrix products. A tile is some rows of one panel, which is at most 64 neighbouring columns, of one batch.
 
@@ -607,7 +601,8 @@ _KERNELS: dict[str, Callable[[int], Callable]] = {
     "multiply": _multiply,
     "sequence": _sequence,
     "fused": _fused,
-    "tree": tree_kernel,
+    "blocks": blocks_kernel,
+    "roots": roots_kernel,
 }
 
 

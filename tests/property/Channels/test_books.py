@@ -5,19 +5,23 @@ is equal.
 """
 
 from collections import defaultdict
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.conftest import DEEP
-from tests.evm import Evm, Reverted, account
+from tests.evm import Evm, Reverted, account, transactions_of
 from tests.lineage import Lineage
 from tests.market import deploy_guardian, deploy_staking
-from tests.typed import sign
+from tests.property.brake import CHANNELS, Brake, pauses
+from tests.typed import sign, vrs
 from tests.unit.Channels.conftest import VOUCHER
+from tests.views import Views
 
 PROTOCOL_BPS, CLOSE_SECONDS, WEALTH = 300, 3600, 10_000
+PERMIT = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 FAMILY = [  # what each model takes, and its parents
     (2_500, []),
     (5_000, []),
@@ -36,8 +40,12 @@ payers, operators, owners = st.sampled_from(PAYERS), st.sampled_from(OPERATORS),
 models, keys = st.sampled_from(list(MODELS)), st.sampled_from(KEYS)
 amounts = st.integers(0, 3) | st.integers(0, 2_000)
 moments = st.sampled_from([-1, 0, 1, CLOSE_SECONDS - 1, CLOSE_SECONDS, 2 * CLOSE_SECONDS])
-signers = st.sampled_from(["payer", *KEYS])
-vouchers = st.tuples(payers, operators, models, amounts, moments, signers)
+signers = st.sampled_from(["payer"] * 4 + KEYS)
+lives = st.sampled_from([-1, 0, 1, CLOSE_SECONDS, CLOSE_SECONDS, CLOSE_SECONDS])
+vouchers = st.tuples(payers, operators, models, amounts, st.booleans(), lives, signers)
+
+
+UNLIMITED = 2**256 - 1
 
 
 class Refused(Exception):
@@ -62,17 +70,33 @@ class Ghost:
         self.credit = defaultdict(int)
         self.income = defaultdict(int)
         self.staked = defaultdict(int)  # credits in Staking: nobody delegates
+        self.allowed = dict.fromkeys(PAYERS, UNLIMITED)
+        self.permits = defaultdict(int)
         self.key_until = defaultdict(int)
         self.owner = {}
         self.lineage = Lineage()
         self.donated = 0
 
-    def put(self, payer, operator, amount):
+    def put(self, payer, operator, amount, paused):
+        refuse_if(paused, "BusinessPaused")
         refuse_if(amount == 0, "ZeroAmount")
         refuse_if((payer, operator) in self.closable_at, "ChannelClosing")
+        refuse_if(self.allowed[payer] < amount, "ERC20InsufficientAllowance")
         refuse_if(self.balance[payer] < amount, "ERC20InsufficientBalance")
+        if self.allowed[payer] != UNLIMITED:
+            self.allowed[payer] -= amount
         self.balance[payer] -= amount
         self.deposit[payer, operator] += amount
+
+    def put_with_permit(self, payer, operator, amount, good, paused):
+        before = self.allowed[payer], self.permits[payer]
+        if good:
+            self.allowed[payer], self.permits[payer] = amount, self.permits[payer] + 1
+        try:
+            self.put(payer, operator, amount, paused)
+        except Refused:
+            self.allowed[payer], self.permits[payer] = before
+            raise
 
     def authorise(self, payer, key, until, now):
         refuse_if(until < now + CLOSE_SECONDS, "KeyTooShort")
@@ -152,32 +176,41 @@ class Ghost:
         self.donated += amount
 
 
-class Books(RuleBasedStateMachine):
+def build(evm: Evm) -> tuple:
+    """The contracts, the payers' wealth and the models."""
+    bank = account(30)
+    opg, models, guardian = evm.deploy("OPG", bank), evm.deploy("Models"), deploy_guardian(evm)
+    staking = deploy_staking(evm, opg, guardian)
+    channels = evm.deploy("Channels", opg, models, staking, guardian, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS)
+    for payer in PAYERS:
+        opg.transfer(payer, WEALTH, sender=bank)
+        opg.approve(channels, 2**256 - 1, sender=payer)
+    for model, (fee_bps, parents) in zip(MODELS, FAMILY, strict=True):
+        models.registerDerived(f"model {model}", fee_bps, parents, sender=OWNERS[model % len(OWNERS)])
+    return evm, opg, models, guardian, staking, channels, Views(evm)
+
+
+class ChannelsBooks(RuleBasedStateMachine):
+    new_evm = Evm
+    world: Any = None
+
     def __init__(self):
         super().__init__()
-        self.evm, self.ghost = Evm(), Ghost()
-        bank = account(30)
-        self.opg = self.evm.deploy("OPG", bank)
-        self.models = self.evm.deploy("Models")
-        guardian = deploy_guardian(self.evm)
-        self.staking = deploy_staking(self.evm, self.opg, guardian)
-        self.channels = self.evm.deploy(
-            "Channels", self.opg, self.models, self.staking, guardian, TREASURY, PROTOCOL_BPS, CLOSE_SECONDS
-        )
+        cls = type(self)
+        cls.world = cls.world or build(cls.new_evm())
+        self.evm, self.opg, self.models, self.guardian, self.staking, self.channels, self.views = cls.world
+        self.mark, self.ghost = self.evm.snapshot(), Ghost()
+        self.brake = Brake(self.evm, self.guardian, CHANNELS)
         for payer in PAYERS:
-            self.opg.transfer(payer, WEALTH, sender=bank)
-            self.opg.approve(self.channels, 2**256 - 1, sender=payer)
             self.ghost.balance[payer] = WEALTH
         for model, (fee_bps, parents) in zip(MODELS, FAMILY, strict=True):
-            owner = OWNERS[model % len(OWNERS)]
-            self.models.registerDerived(f"model {model}", fee_bps, parents, sender=owner)
             assert self.ghost.lineage.add(fee_bps, parents) is None
-            self.ghost.owner[model] = owner
+            self.ghost.owner[model] = OWNERS[model % len(OWNERS)]
 
     def teardown(self):
         for model in MODELS:  # nothing can have changed it
             assert self.models.lineage(model) == self.ghost.lineage.shown(model)
-        self.evm.close()
+        self.evm.revert(self.mark)
 
     def same(self, ghost, call):
         """Both refuse with the same error, or both return the same value."""
@@ -193,11 +226,20 @@ class Books(RuleBasedStateMachine):
 
     def entry(self, drawn):
         """A signed voucher, for the contract and for the ghost."""
-        payer, operator, model, total, life, signer = drawn
+        payer, operator, model, total, on_top, life, signer = drawn
+        if on_top:
+            total += self.ghost.redeemed[payer, operator, model]
         signer = payer if signer == "payer" else signer
         voucher = (payer, operator, model, total, self.evm.now + life)
         signature = sign(signer, self.channels, "OPG Channels", VOUCHER, voucher)
         return (voucher, signer, signature), (voucher, signer)
+
+    @initialize(first=st.sampled_from([0, 1_000, 1_000]))
+    def begin(self, first):
+        """Mostly with some money in every channel."""
+        for payer in PAYERS if first else ():
+            for operator in OPERATORS:
+                self.deposit(payer, operator, first)
 
     @rule(bps=st.sampled_from([0, PROTOCOL_BPS, 1_000]))
     def vote(self, bps):
@@ -209,9 +251,31 @@ class Books(RuleBasedStateMachine):
     def deposit(self, payer, operator, amount):
         """A payer deposits or tops up."""
         self.same(
-            lambda: self.ghost.put(payer, operator, amount),
+            lambda: self.ghost.put(payer, operator, amount, self.brake.paused),
             lambda: self.channels.deposit(operator, amount, sender=payer),
         )
+
+    @rule(payer=payers, operator=operators, amount=amounts, good=st.booleans())
+    def deposit_with_permit(self, payer, operator, amount, good):
+        """The permit replaces the allowance; a bad one, by somebody else's key, leaves it as it was."""
+        until = self.evm.now + 60
+        words = (payer, self.channels, amount, self.ghost.permits[payer], until)
+        signature = sign(payer if good else KEYS[0], self.opg, "OPG", PERMIT, words)
+        self.same(
+            lambda: self.ghost.put_with_permit(payer, operator, amount, good, self.brake.paused),
+            lambda: self.channels.depositWithPermit(operator, amount, until, *vrs(signature), sender=payer),
+        )
+
+    @rule(payer=payers)
+    def allow(self, payer):
+        """As much as ever."""
+        self.opg.approve(self.channels, UNLIMITED, sender=payer)
+        self.ghost.allowed[payer] = UNLIMITED
+
+    @rule(seconds=pauses)
+    def pause(self, seconds):
+        """No deposits for a while; everything else goes on."""
+        self.brake.turn(seconds)
 
     @rule(payer=payers, key=keys, life=moments)
     def authorise(self, payer, key, life):
@@ -264,9 +328,11 @@ class Books(RuleBasedStateMachine):
             lambda: self.channels.cancelClose(operator, sender=payer),
         )
 
-    @rule(payer=payers, operator=operators)
-    def finish_close(self, payer, operator):
+    @rule(payer=payers, operator=operators, patient=st.booleans())
+    def finish_close(self, payer, operator, patient):
         """A payer leaves with the rest."""
+        if patient:
+            self.evm.sleep(max(self.ghost.closable_at.get((payer, operator), 0) - self.evm.now, 0))
         self.same(
             lambda: self.ghost.finish_close(payer, operator, self.evm.now),
             lambda: self.channels.finishClose(operator, sender=payer),
@@ -274,19 +340,21 @@ class Books(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(ALL), to=st.sampled_from(ALL))
     def withdraw(self, person, to):
-        """Somebody fetches its credit."""
+        """Somebody fetches its credit, perhaps to another account."""
+        person = next((each for each in ALL if self.ghost.credit[each]), person)
         self.same(
             lambda: self.ghost.withdraw(person, to),
             lambda: self.channels.withdrawCredit(to, sender=person),
         )
 
-    @rule(operator=operators, caller=st.sampled_from(ALL))
-    def pay_income(self, operator, caller):
-        """Somebody sends an operator's income on."""
-        self.same(
-            lambda: self.ghost.pay_income(operator),
-            lambda: self.channels.payIncome(operator, sender=caller),
-        )
+    @rule(caller=st.sampled_from(ALL))
+    def pay_income(self, caller):
+        """Somebody sends the operators' incomes on."""
+        for operator in OPERATORS:
+            self.same(
+                lambda operator=operator: self.ghost.pay_income(operator),
+                lambda operator=operator: self.channels.payIncome(operator, sender=caller),
+            )
 
     @rule(model=models, to=owners)
     def sell(self, model, to):
@@ -313,22 +381,37 @@ class Books(RuleBasedStateMachine):
         """Everybody has in the contracts what the ghost says, to the wei; Σ deposits + Σ credits + Σ incomes ≤ balance, and what is
         more was donated.
         """
-        ghost, channels = self.ghost, self.channels
+        ghost, channels, expect = self.ghost, self.channels, self.views.expect
         owed = sum(ghost.deposit.values()) + sum(ghost.credit.values()) + sum(ghost.income.values())
-        assert self.opg.balanceOf(channels) == owed + ghost.donated
+        expect(self.opg, "balanceOf", channels, gives=owed + ghost.donated)
         for person in ALL:
-            assert self.opg.balanceOf(person) == ghost.balance[person]
-            assert channels.creditOf(person) == ghost.credit[person]
-            assert channels.incomeOf(person) == ghost.income[person]
-            assert self.staking.creditOf(person) == ghost.staked[person]
-        assert all(self.models.ownerOf(m) == ghost.owner[m].address for m in MODELS)
+            expect(self.opg, "balanceOf", person, gives=ghost.balance[person])
+            expect(channels, "creditOf", person, gives=ghost.credit[person])
+            expect(channels, "incomeOf", person, gives=ghost.income[person])
+            expect(self.staking, "creditOf", person, gives=ghost.staked[person])
+        for m in MODELS:
+            expect(self.models, "ownerOf", m, gives=ghost.owner[m])
+        expect(channels, "protocolFeeBps", gives=ghost.protocol_bps(self.evm.now))
         for payer in PAYERS:
+            expect(self.opg, "allowance", payer, channels, gives=ghost.allowed[payer])
             for operator in OPERATORS:
                 pair = payer, operator
-                assert channels.channel(*pair) == (ghost.deposit[pair], ghost.closable_at.get(pair, 0))
-                assert all(channels.redeemed(*pair, m) == ghost.redeemed[*pair, m] for m in MODELS)
-            assert all(channels.keyUntil(payer, key) == ghost.key_until[payer, key] for key in KEYS)
+                expect(channels, "channel", *pair, gives=(ghost.deposit[pair], ghost.closable_at.get(pair, 0)))
+                for m in MODELS:
+                    expect(channels, "redeemed", *pair, m, gives=ghost.redeemed[*pair, m])
+            for key in KEYS:
+                expect(channels, "keyUntil", payer, key, gives=ghost.key_until[payer, key])
+        self.views.check()
 
 
-TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=3_500 if DEEP else 100, stateful_step_count=60 if DEEP else 40)
+class TestBooks(ChannelsBooks.TestCase):
+    settings = settings(max_examples=3_500 if DEEP else 100, stateful_step_count=60 if DEEP else 40)
+
+    def runTest(self):
+        """Every function among the deeds, and each succeeded."""
+        super().runTest()
+        done, deeds = (
+            ChannelsBooks.world[0].called,
+            transactions_of("IChannels") | transactions_of("IIncomes") | transactions_of("IPayouts"),
+        )
+        assert {("Channels", name) for name in deeds} <= done

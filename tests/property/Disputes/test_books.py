@@ -11,7 +11,6 @@ may take the roles of `Disputes` away in the middle of it all.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -33,25 +32,61 @@ from opg.game import (
     RevealNodes,
     RevealTrace,
 )
-from opg.tensor import Trace, op_proof, openings
-from opg.tensor.commitment import ListTree, chunk_count, depth_of, level_bits, unpack
+from opg.tensor import Trace, op_proof, openings, trace
+from opg.tensor.commitment import ListTree, chunk_count, level_bits, unpack
 from opg.tensor.executor import run_op
 from tests.conftest import DEEP
-from tests.evm import Evm, address_of, reverts
-from tests.game_world import BOND, CLOCK_SECONDS, MOVE_SECONDS, PENALTY, PURSE, STAKE, SUPPLY, GameWorld, Match, chain
+from tests.evm import Evm, address_of, reverts, transactions_of
+from tests.game_world import (
+    BOND,
+    CLOCK_SECONDS,
+    MOVE_SECONDS,
+    PENALTY,
+    PURSE,
+    STAKE,
+    SUPPLY,
+    GameWorld,
+    chain,
+    some_words,
+)
 from tests.liars import corrupted, dirty_leaf
-from tests.market import BURN_BPS, DAY, HOUR, MIN_STAKE, NO_EVIDENCE, NOBODY, OPG, THAWING_SECONDS, WINDOW_SECONDS
+from tests.market import (
+    BURN_BPS,
+    DAY,
+    HOUR,
+    JAIL_SECONDS,
+    MIN_STAKE,
+    NO_EVIDENCE,
+    NOBODY,
+    OPG,
+    THAWING_SECONDS,
+    WINDOW_SECONDS,
+)
+from tests.property.Disputes.books import LATER, OPS, WORDS, Asked, Given, Played, Stake
 
-OPS, WORDS, LATER = 257, 150, 70
 COLLATERAL, FEE, PROTOCOL_FEE_BPS = 100 * OPG, 30 * OPG, 200
 CAROLS_STAKE = 2_500 * OPG  # gone after three of her lies
 RIGHT = "right"
 
 
 @cache
-def the_world() -> tuple[GameWorld, dict[str, Trace]]:
-    """A world in which carol is an operator too, and every trace that anybody defends."""
-    world = GameWorld(Evm(), chain(OPS, WORDS, later=LATER))
+def traces() -> dict[str, Trace]:
+    """Every trace that anybody defends."""
+    program = chain(OPS, WORDS, later=LATER)
+    right = trace(program, some_words(program))
+    return {
+        RIGHT: right,
+        "wrong": corrupted(right, 100, 66),
+        "wrong at first": corrupted(right, 0, 140, continued=False),
+        "dirty": dirty_leaf(corrupted(right, OPS - 1, 3), 0),
+        "mistaken": corrupted(right, 100, 67),
+    }
+
+
+def build(evm: Evm) -> GameWorld:
+    """A world in which carol is an operator too."""
+    right = traces()[RIGHT]
+    world = GameWorld(evm, right.program, right.inputs)
     carol = world.people[9]
     world.staking.register(carol, "https://carol.example", sender=carol)
     world.staking.stake(CAROLS_STAKE, sender=carol)
@@ -59,124 +94,27 @@ def the_world() -> tuple[GameWorld, dict[str, Trace]]:
     for operator in (world.bob, carol):
         world.inference.offer(world.version, FEE, sender=operator)
     world.token.approve(world.inference, 2**256 - 1, sender=world.erin)
-    right = world.honest
-    traces = {
-        RIGHT: right,
-        "wrong": corrupted(right, 100, 66),
-        "wrong at first": corrupted(right, 0, 140, continued=False),
-        "dirty": dirty_leaf(corrupted(right, OPS - 1, 3), 0),
-        "mistaken": corrupted(right, 100, 67),
-    }
-    return world, traces
+    return world
 
 
 @cache
 def right_words(name: str, op: int) -> np.ndarray:
     """What the machine makes of this trace's own operands."""
-    made = the_world()[1][name]
+    made = traces()[name]
     return run_op(made.program.op(op), made.values)
 
 
-@dataclass
-class Given:
-    """An answer. `games` counts those that run."""
-
-    answer: dict
-    digest: bytes
-    operator: Any
-    trace: str
-    evidence: tuple
-    since: int
-    recorded: bool = False
-    refuted: bool = False
-    games: int = 0
-    request: Any = None  # the terms, while it is open or answered
-
-    @property
-    def until(self) -> int:
-        return self.since + WINDOW_SECONDS
-
-
-@dataclass
-class Played:
-    """One game as the rules have it."""
-
-    match: Match
-    given: Given
-    since: int
-    phase: Phase = Phase.REVEAL_TRACE
-    clock: dict[str, int] = field(default_factory=lambda: {"operator": CLOCK_SECONDS, "challenger": CLOCK_SECONDS})
-    depth: int = 0
-    index: int = 0
-    op: int = 0
-    words: int = 0
-
-    @property
-    def side(self) -> str:
-        return "operator" if self.phase.waits_for_operator else "challenger"
-
-    @property
-    def last(self) -> int:
-        return self.since + max(self.clock[self.side], MOVE_SECONDS)
-
-    def press(self, now: int) -> None:
-        self.clock[self.side] = max(self.clock[self.side] - (now - self.since), 0)
-        self.since = now
-
-    def go_on(self, move: Move) -> None:
-        """The position after a move that is accepted and does not end the game."""
-        if isinstance(move, RevealTrace):
-            self.depth = depth_of(OPS)
-        if isinstance(move, Pick | Blame):
-            bits = level_bits(self.depth)
-            self.index, self.depth = (self.index << bits) + move.child, self.depth - bits
-        if isinstance(move, Blame):
-            self.op, self.index = self.index, 0
-            self.words = WORDS if self.op == 0 else LATER
-            self.depth = depth_of(chunk_count(self.words))
-        last = level_bits(self.depth) == self.depth
-        match move, bool(self.words):
-            case ((RevealTrace() | RevealNodes()), False):
-                self.phase = Phase.BLAME if last else Phase.PICK_TRACE
-            case Pick(), False:
-                self.phase = Phase.REVEAL_TRACE_NODES
-            case RevealNodes(), True:
-                self.phase = Phase.PICK_NODE
-            case ((Pick() | Blame()), True):
-                self.phase = Phase.REVEAL_NODES if self.depth else Phase.REVEAL_CHUNK
-            case RevealChunk(), True:
-                self.phase = Phase.PROVE
-
-
-@dataclass
-class Stake:
-    """One operator's pool. All of it is its own."""
-
-    tokens: int
-    shares: int
-    thawing: int = 0  # shares
-    locked: int = 0
-    thaws: list[tuple[int, int, int]] = field(default_factory=list)  # id, shares, until
-    jailed: bool = False
-
-    def worth(self, shares: int) -> int:
-        return shares * self.tokens // self.shares if self.shares else 0
-
-    @property
-    def active(self) -> int:
-        return self.worth(self.shares - self.thawing)
-
-    @property
-    def live(self) -> bool:
-        return not self.jailed and self.active >= MIN_STAKE
-
-
-class Books(RuleBasedStateMachine):
+class DisputesBooks(RuleBasedStateMachine):
     """See above."""
+
+    new_evm = Evm
+    world: Any = None
 
     def __init__(self) -> None:
         super().__init__()
-        self.world, self.traces = the_world()
+        cls = type(self)
+        cls.world = cls.world or build(cls.new_evm())
+        self.traces = traces()
         self.aside = self.world.aside()
         self.aside.__enter__()
         w = self.world
@@ -189,9 +127,11 @@ class Books(RuleBasedStateMachine):
         self.escrow = self.to_burn = self.burned = 0
         self.income: Counter[str] = Counter()  # of operators, in Inference
         self.given: list[Given] = []
+        self.asked: list[Asked] = []  # and not answered
         self.games: list[Played] = []
         self.may_dispute = self.may_slash = True
         self.salt = 0
+        self.collateral, self.min_stake = COLLATERAL, MIN_STAKE
         self.start = self.evm.now
 
     def teardown(self) -> None:
@@ -214,7 +154,7 @@ class Books(RuleBasedStateMachine):
         pool = self.stake[operator]
         taken = min(amount, pool.tokens)
         pool.tokens -= taken
-        pool.jailed = True
+        pool.jailed_until = self.evm.now + JAIL_SECONDS
         if pool.tokens == 0:
             pool.shares = pool.thawing = 0
         burns = -(-taken * BURN_BPS // 10_000)
@@ -222,6 +162,12 @@ class Books(RuleBasedStateMachine):
         self.burned += burns
         self.owe("staking", who, taken - burns)
         return taken
+
+    def has_min_stake(self, operator: Any) -> bool:
+        return self.stake[operator].active >= self.min_stake
+
+    def live(self, operator: Any) -> bool:
+        return self.has_min_stake(operator) and not self.stake[operator].jailed_until
 
     def end(self, game: Played, phase: Phase) -> None:
         """The one to `CHALLENGER_WON` also for a game that is moot."""
@@ -275,7 +221,7 @@ class Books(RuleBasedStateMachine):
     def commit_an_answer(self, by: str, name: str, age: int) -> None:
         """In a batch of three, issued now or a while ago."""
         operator, name = self.gives(by, name)
-        if not self.stake[operator].live:
+        if not self.live(operator):
             return
         answer = self.sign(operator, name, issuedAt=self.evm.now - age)
         digest = self.world.inference.hashAnswer(answer)
@@ -284,24 +230,81 @@ class Books(RuleBasedStateMachine):
         evidence = (NOBODY, b"", batch, 1, tree.path(1))
         self.given.append(Given(answer, digest, operator, name, evidence, self.evm.now))
 
+    @rule(by=by_whom)
+    def ask(self, by: str) -> Asked | None:
+        """On chain, for a fee in escrow and a collateral."""
+        operator, erin = self.gives(by, RIGHT)[0], self.world.erin.address
+        pool = self.stake[operator]
+        from_credit = self.credit["inference", erin] >= FEE
+        args = (self.world.version, operator, self.packed(self.world.inputs), 0, FEE, self.evm.now + HOUR, NOBODY, 0)
+        problem = (
+            "OperatorNotLive" if not self.live(operator)
+            else "NotEnoughStake" if pool.free < self.collateral
+            else "ERC20InsufficientBalance" if not from_credit and self.purse[erin] < FEE
+            else None
+        )  # fmt: skip
+        if problem:
+            with reverts(problem):
+                self.world.inference.request(*args, sender=self.world.erin)
+            return None
+        terms = self.world.inference.request(*args, sender=self.world.erin).event("Requested").request
+        assert terms.collateral == self.collateral
+        if from_credit:
+            self.credit["inference", erin] -= FEE
+        else:
+            self.purse[erin] -= FEE
+        self.escrow += FEE
+        pool.locked += self.collateral
+        self.asked.append(Asked(terms, operator))
+        return self.asked[-1]
+
     @rule(by=by_whom, name=names)
     def ask_and_answer(self, by: str, name: str) -> None:
-        """On chain, for a fee in escrow and a collateral."""
-        operator, name = self.gives(by, name)
-        pool = self.stake[operator]
-        if not pool.live or pool.active - pool.locked < COLLATERAL or self.purse[self.world.erin.address] < FEE + BOND:
-            return
-        args = (self.world.version, operator, self.packed(self.world.inputs), 0, FEE, self.evm.now + HOUR, NOBODY, 0)
-        terms = self.world.inference.request(*args, sender=self.world.erin).event("Requested").request
+        """The usual way."""
+        if asked := self.ask(by):
+            self.answer(asked, name)
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data(), name=names)
+    def answer_a_request(self, data: st.DataObject, name: str) -> None:
+        """Until the deadline, in jail too, but with the stake that backs it."""
+        self.answer(data.draw(st.sampled_from(self.asked)), name)
+
+    def answer(self, asked: Asked, name: str) -> None:
+        operator, name = self.gives("bob" if asked.operator is self.world.bob else "carol", name)
         outputs = self.packed(self.traces[name].outputs)
-        event = self.world.inference.fulfil(terms, outputs, sender=self.key(operator)).event("Fulfilled")
+        late, backed = self.evm.now > asked.terms.deadline, self.has_min_stake(operator)
+        if late or not backed:
+            with reverts("DeadlinePassed" if late else "OperatorNotLive"):
+                self.world.inference.fulfil(asked.terms, outputs, sender=self.key(operator))
+            return
+        event = self.world.inference.fulfil(asked.terms, outputs, sender=self.key(operator)).event("Fulfilled")
         answer = dict(zip(self.world.answer(), event.answer, strict=True))
         assert answer == self.world.answer(self.traces[name], request=event.requestId, operator=operator.address)
-        made = Given(answer, event.answerHash, operator, name, NO_EVIDENCE, self.evm.now, recorded=True, request=terms)
+        made = Given(answer, event.answerHash, operator, name, NO_EVIDENCE, self.evm.now, recorded=True, request=asked)
         self.given.append(made)
-        self.purse[self.world.erin.address] -= FEE
-        self.escrow += FEE
-        pool.locked += COLLATERAL
+        self.asked.remove(asked)
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def expire(self, data: st.DataObject) -> None:
+        """After the deadline, by anyone: the fee goes back, and the collateral is lost, as far as it is still there."""
+        self.expire_or_not(data.draw(st.sampled_from(self.asked)))
+
+    def expire_or_not(self, asked: Asked) -> None:
+        inference, terms = self.world.inference, asked.terms
+        if self.evm.now <= terms.deadline:
+            with reverts("DeadlineNotPassed", terms.deadline):
+                inference.expire(terms, sender=self.world.charlie)
+            return
+        slashed = inference.expire(terms, sender=self.world.charlie).event("Expired").slashed
+        self.asked.remove(asked)
+        self.escrow -= FEE
+        self.owe("inference", self.world.erin, FEE)
+        self.stake[asked.operator].locked -= terms.collateral
+        assert slashed == self.slash(asked.operator, terms.collateral, self.world.erin)
+        with reverts("WrongRequestState"):
+            inference.expire(terms, sender=self.world.charlie)
 
     @staticmethod
     def packed(tensors: Any) -> list[bytes]:
@@ -312,7 +315,7 @@ class Books(RuleBasedStateMachine):
     def surface(self, data: st.DataObject) -> None:
         """Whatever is on chain has a window of its own."""
         given = data.draw(st.sampled_from([each for each in self.given if not each.recorded]))
-        if not self.stake[given.operator].live:
+        if not self.live(given.operator):
             return
         tensors = self.packed(self.world.inputs), self.packed(self.traces[given.trace].outputs)
         args = (given.answer, given.evidence, *tensors)
@@ -331,24 +334,30 @@ class Books(RuleBasedStateMachine):
         self.settle(data.draw(st.sampled_from([each for each in self.given if each.request])))
 
     def settle(self, given: Given) -> None:
+        assert given.request
+        terms = given.request.terms
         inference, outputs = self.world.inference, self.packed(self.traces[given.trace].outputs)
         if not given.refuted:
             with reverts("NotRefuted"):
-                inference.refund(given.request, sender=self.world.charlie)
+                inference.refund(terms, sender=self.world.charlie)
         if not self.is_final(given):
             with reverts("NotFinal"):
-                inference.finalise(given.request, outputs, sender=self.world.charlie)
+                inference.finalise(terms, outputs, sender=self.world.charlie)
+        if given.refuted and given.since == self.evm.now:
+            with reverts("AnsweredThisSecond"):
+                inference.refund(terms, sender=self.world.charlie)
+            return
         if given.refuted:
-            inference.refund(given.request, sender=self.world.charlie)
+            inference.refund(terms, sender=self.world.charlie)
             self.owe("inference", self.world.erin, FEE)
         elif self.is_final(given):
-            inference.finalise(given.request, outputs, sender=self.world.charlie)
+            inference.finalise(terms, outputs, sender=self.world.charlie)
             self.owe("inference", self.world.charlie, FEE * PROTOCOL_FEE_BPS // 10_000)
             self.income[given.operator.address] += FEE - FEE * PROTOCOL_FEE_BPS // 10_000
         else:
             return
         self.escrow -= FEE
-        self.stake[given.operator].locked -= COLLATERAL
+        self.stake[given.operator].locked -= terms.collateral
         given.request = None
 
     def counted(self, given: Given) -> int:
@@ -430,6 +439,18 @@ class Books(RuleBasedStateMachine):
             if self.is_awake(game):
                 self.the_honest_move(game)
             elif not self.anything(game, data, garbage=wild == 0):
+                return
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def play_to_the_end(self, data: st.DataObject) -> None:
+        """As far as both sides make sense; the first to win has the bounty."""
+        lies = [game for game in self.running if not game.given.refuted and game.given.trace != RIGHT]
+        game = data.draw(st.sampled_from(lies or self.running))
+        while not game.phase.is_over:
+            if self.is_awake(game):
+                self.the_honest_move(game)
+            elif not self.anything(game, data, garbage=False):
                 return
 
     def anything(self, game: Played, data: st.DataObject, garbage: bool) -> bool:
@@ -516,8 +537,9 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def close_moot(self, data: st.DataObject) -> None:
-        game = data.draw(st.sampled_from(self.running))
-        if game.given.refuted:
+        moot = [game for game in self.running if game.given.refuted]
+        game = data.draw(st.sampled_from(moot or self.running))
+        if moot:
             game.match.close_moot()
             self.end(game, Phase.CHALLENGER_WON)
         else:
@@ -527,26 +549,40 @@ class Books(RuleBasedStateMachine):
     # -- what else happens ----------------------------------------------------
 
     @rule(
-        seconds=st.sampled_from([1, 1, 60, MOVE_SECONDS, MOVE_SECONDS + 1, CLOCK_SECONDS // 2, CLOCK_SECONDS + 1, DAY])
+        seconds=st.sampled_from(
+            [1, 1, 60, MOVE_SECONDS, MOVE_SECONDS + 1, CLOCK_SECONDS // 2, CLOCK_SECONDS + 1, DAY + 1]
+        )
     )
     def wait(self, seconds: int) -> None:
-        """Whoever is awake has moved before."""
+        """Whoever is awake has moved, and answered, before."""
+        self.the_awake_act()
+        self.evm.sleep(seconds)
+
+    def the_awake_act(self) -> None:
+        for asked in list(self.asked):
+            if asked.operator is self.world.bob:
+                self.answer(asked, RIGHT)
         for game in self.running:
             while not game.phase.is_over and self.is_awake(game):
                 self.the_honest_move(game)
-        self.evm.sleep(seconds)
 
-    @rule(part=st.sampled_from(["disputes", "staking", "inference"]), who=st.integers(0, 9))
-    def fetch(self, part: str, who: int) -> None:
+    @rule(data=st.data())
+    def fetch(self, data: st.DataObject) -> None:
         """Pull payments change nothing for anybody else."""
-        person = self.world.people[who]
-        owed = self.credit.pop((part, person.address), 0)
+        owed = [key for key, amount in self.credit.items() if amount]
+        part = data.draw(st.sampled_from(sorted(self.parts)))
+        for person in self.world.people:
+            if (part, person.address) not in owed:
+                with reverts("NothingToWithdraw"):
+                    self.parts[part].withdrawCredit(person, sender=person)
+                break
         if owed:
-            self.parts[part].withdrawCredit(person, sender=person)
-            self.purse[person.address] += owed
-        else:
-            with reverts("NothingToWithdraw"):
-                self.parts[part].withdrawCredit(person, sender=person)
+            self.fetched(*data.draw(st.sampled_from(owed)))
+
+    def fetched(self, part: str, who: str) -> None:
+        amount = self.credit.pop((part, who))
+        assert self.parts[part].withdrawCredit(who, sender=who).value == amount
+        self.purse[who] += amount
 
     @rule(amount=st.sampled_from([0, 0, 0, 1, 7 * OPG, STAKE]))
     def another_module_slashes(self, amount: int) -> None:
@@ -561,7 +597,7 @@ class Books(RuleBasedStateMachine):
         if fear:
             return
         pool = self.stake[self.carol]
-        free = max(pool.active - pool.locked, 0)
+        free = pool.free
         if not free:
             return
         everything = free == pool.active
@@ -596,6 +632,45 @@ class Books(RuleBasedStateMachine):
         if not left:
             pool.shares = pool.thawing = 0
 
+    @precondition(lambda self: self.stake[self.carol].jailed_until)
+    @rule(patient=st.booleans())
+    def rehabilitate(self, patient: bool) -> None:
+        """carol is back, if enough was left."""
+        until = self.stake[self.carol].jailed_until
+        if patient and self.evm.now < until:
+            self.wait(until - self.evm.now)
+        problem = (
+            "OperatorJailed" if self.evm.now < until else None if self.has_min_stake(self.carol) else "BelowMinStake"
+        )
+        if problem:
+            with reverts(problem):
+                self.world.staking.rehabilitate(sender=self.carol)
+            return
+        self.world.staking.rehabilitate(sender=self.carol)
+        self.stake[self.carol].jailed_until = 0
+
+    @rule()
+    def pay_income(self) -> None:
+        """By anyone; nobody delegates, so it is all the operator's."""
+        for operator in self.stake:
+            amount = self.income.pop(operator.address, 0)
+            if not amount:
+                with reverts("NoIncome", operator):
+                    self.world.inference.payIncome(operator, sender=self.world.charlie)
+                continue
+            assert self.world.inference.payIncome(operator, sender=self.world.charlie).value == amount
+            self.owe("staking", operator, amount)
+
+    @rule(
+        collateral=st.sampled_from([COLLATERAL // 2, COLLATERAL, 5 * COLLATERAL]),
+        min_stake=st.sampled_from([1, MIN_STAKE, MIN_STAKE, CAROLS_STAKE]),
+    )
+    def vote(self, collateral: int, min_stake: int) -> None:
+        """Other terms, of what begins later only."""
+        self.world.inference.setCollateral(collateral, sender=self.world.admin)
+        self.world.staking.setMinStake(min_stake, sender=self.world.admin)
+        self.collateral, self.min_stake = collateral, min_stake
+
     @precondition(lambda self: self.to_burn)
     @rule()
     def burn(self) -> None:
@@ -629,6 +704,7 @@ class Books(RuleBasedStateMachine):
             assert w.inference.incomeOf(operator) == self.income[operator.address]
             active, thawing, locked = w.staking.stakeOf(operator)
             assert (active, thawing, locked) == (pool.active, pool.worth(pool.thawing), pool.locked)
+            assert w.staking.isLive(operator) == self.live(operator)
 
     @invariant()
     def every_contract_has_what_it_owes(self) -> None:
@@ -674,18 +750,21 @@ class Books(RuleBasedStateMachine):
         assert self.stake[self.world.bob].tokens == STAKE
 
     def end_everything(self) -> None:
-        """Each game and each request, by somebody who has nothing to do with it; then only debts are left."""
-        for game in self.running:
-            while not game.phase.is_over and self.is_awake(game):
-                self.the_honest_move(game)
+        """Each game and each request, by somebody who has nothing to do with it; and all that is owed is fetched."""
+        self.the_awake_act()
         self.evm.sleep(self.world.disputes.maxGameSeconds())
+        for asked in list(self.asked):
+            self.expire_or_not(asked)
         for game in self.running:
             self.claim_or_not(game)
         self.evm.sleep(WINDOW_SECONDS)
         for given in self.given:
             if given.request:
                 self.settle(given)
-        assert not self.running and not self.escrow
+        self.pay_income()
+        for part, who in [key for key, amount in self.credit.items() if amount]:
+            self.fetched(part, who)
+        assert not self.running and not self.escrow and not self.income.total()
         for check in (
             self.everybody_has_what_the_books_say,
             self.every_contract_has_what_it_owes,
@@ -705,7 +784,9 @@ def test_books(shard: int) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     examples, steps = (375, 100) if DEEP else (60, 50)
-    part = type(f"Books{shard}", (Books,), {})
+    part = type(f"Books{shard}", (DisputesBooks,), {})
     run_state_machine_as_test(
         part, settings=settings(max_examples=examples, stateful_step_count=steps, derandomize=not DEEP)
     )
+    deeds = transactions_of("IDisputes") | transactions_of("IPayouts")
+    assert {("Disputes", name) for name in deeds} <= part.world.evm.called

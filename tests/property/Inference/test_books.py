@@ -5,6 +5,7 @@ that the contracts show is the books', every request ends paid or refunded, and 
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.conftest import DEEP
-from tests.evm import Evm, account, reverts
+from tests.evm import Evm, account, reverts, transactions_of
 from tests.lineage import Lineage
 from tests.market import (
     BURN_BPS,
@@ -36,7 +37,9 @@ from tests.market import (
     bundle,
     header,
 )
+from tests.property.brake import REQUESTS, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
+from tests.views import Views
 
 ADMIN, ALICE, BOB, CHARLIE, DAVE, ERIN, FRANK = map(account, range(7))
 USERS = (ALICE, DAVE)
@@ -53,7 +56,8 @@ PENALTY = 700 * OPG
 CALLBACK_GAS = 150_000
 
 users = st.sampled_from(USERS)
-versions = st.sampled_from([1, 2, 3, 4])  # one of each model, by the same number
+versions = st.sampled_from(range(1, 8))  # one of each model, by the same number
+MOST_MODELS = 7
 extras = st.one_of(st.integers(-1, 12), st.integers(0, 10 * PRICE))
 patience = st.sampled_from([MIN_RESPONSE_SECONDS, 600, MAX_RESPONSE_SECONDS])
 callbacks = st.integers(0, 4)
@@ -92,25 +96,28 @@ class Given:
         return bool(self.recorded_at) and not self.refuted and not self.games and now > self.until
 
 
+def build(evm: Evm) -> tuple[Market, Lineage, tuple, Views]:
+    """The market, the models on sale, and whom an answer can be delivered to."""
+    market = Market(evm, collateral=COLLATERAL)
+    names = (("RecordingReceiver",), ("RevertingReceiver",), ("GasBomb",), ("ReturnBomb", True))
+    return market, family(market), (NOBODY, *(evm.deploy(*each).address for each in names)), Views(evm)
+
+
 class InferenceBooks(RuleBasedStateMachine):
     """bob serves, alice and dave ask, anyone contests."""
 
-    market: Market | None = None
-    lineage: Lineage
-    receivers: tuple = ()
+    new_evm = Evm
+    world: Any = None
 
     def __init__(self):
         super().__init__()
         cls = type(self)
-        if cls.market is None:
-            cls.market = Market(Evm(), collateral=COLLATERAL)
-            deploy = cls.market.evm.deploy
-            names = (("RecordingReceiver",), ("RevertingReceiver",), ("GasBomb",), ("ReturnBomb", True))
-            cls.lineage = family(cls.market)
-            cls.receivers = (NOBODY, *(deploy(*each).address for each in names))
-        self.mark = cls.market.evm.snapshot()
+        cls.world = cls.world or build(cls.new_evm())
+        self.market, lineage, self.receivers, self.views = cls.world
+        self.lineage = deepcopy(lineage)
+        self.mark = self.market.evm.snapshot()
         self.evm, self.inference, self.staking, self.token = (
-            cls.market.evm, cls.market.inference, cls.market.staking, cls.market.token,
+            self.market.evm, self.market.inference, self.market.staking, self.market.token,
         )  # fmt: skip
         self.asked: dict[bytes, Asked] = {}
         self.given: dict[bytes, Given] = {}
@@ -123,6 +130,8 @@ class InferenceBooks(RuleBasedStateMachine):
         self.burnable = self.income = 0
         self.owner = {1: CHARLIE, 2: DAVE, 3: ALICE, 4: CHARLIE}  # of the models
         self.deprecated: set[int] = set()
+        self.said: dict[int, tuple[str, str]] = dict.fromkeys(self.owner, ("", ""))  # licence, where more is said
+        self.brake = Brake(self.evm, self.market.guardian, REQUESTS)
         self.price: dict[int, int | None] = dict.fromkeys(self.owner, PRICE)
         self.judges = list(JUDGES)  # the first is in office
         self.armed = True  # whether Inference may slash
@@ -131,6 +140,10 @@ class InferenceBooks(RuleBasedStateMachine):
         self.collateral, self.protocol_bps = COLLATERAL, PROTOCOL_FEE_BPS  # of requests to come
 
     # -- helpers --------------------------------------------------------------
+
+    def known(self, model: int) -> int:
+        """A model that there is already."""
+        return min(model, len(self.owner))
 
     @property
     def free(self) -> int:
@@ -179,6 +192,7 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(version=versions, price=st.sampled_from([0, PRICE, PRICE, 2 * PRICE, None]))
     def offer(self, version, price):
         """A new price, or none; requests that were made keep theirs."""
+        version = self.known(version)
         self.inference.offer(version, 2**96 - 1 if price is None else price, sender=BOB)
         self.price[version] = price
 
@@ -192,13 +206,16 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(user=users, version=versions, extra=extras, seconds=patience, callback=callbacks)
     def ask(self, user, version, extra, seconds, callback):
         """Refused for each reason there is, or taken with fee and collateral."""
+        version = self.known(version)
         price = self.price[version]
         fee = max((price or 0) + extra, 0)
         ask = {
             "sender": user, "version": version, "fee": fee, "deadline": self.evm.now + seconds,
             "callback": self.receivers[callback], "callback_gas": CALLBACK_GAS,
         }  # fmt: skip
-        if version in self.deprecated:
+        if self.brake.paused:
+            problem = "BusinessPaused"
+        elif version in self.deprecated:
             problem = "DeprecatedVersion"
         elif price is None:
             problem = "NotOffered"
@@ -296,6 +313,10 @@ class InferenceBooks(RuleBasedStateMachine):
         _, each = self.some(data, "answered")
         if not self.given[each.answer].refuted:
             with reverts("NotRefuted", each.answer):
+                self.inference.refund(each.terms, sender=caller)
+            return
+        if self.given[each.answer].recorded_at == self.evm.now:
+            with reverts("AnsweredThisSecond", each.answer):
                 self.inference.refund(each.terms, sender=caller)
             return
         self.inference.refund(each.terms, sender=caller)
@@ -430,6 +451,7 @@ class InferenceBooks(RuleBasedStateMachine):
     @rule(version=versions)
     def deprecate(self, version):
         """Once. What was asked before is answered and paid."""
+        version = self.known(version)
         owner = self.owner[version]
         if version in self.deprecated:
             with reverts("AlreadyDeprecated", version):
@@ -438,11 +460,70 @@ class InferenceBooks(RuleBasedStateMachine):
         self.market.models.deprecate(version, sender=owner)
         self.deprecated.add(version)
 
-    @rule(model=versions, buyer=st.sampled_from([ALICE, CHARLIE, DAVE]))
-    def sell_a_model(self, model, buyer):
+    @rule(model=versions, buyer=st.sampled_from([ALICE, CHARLIE, DAVE]), how=st.integers(0, 3))
+    def sell_a_model(self, model, buyer, how):
         """Who owns it, or an ancestor of it, when a request ends has the share."""
-        self.market.models.transferFrom(self.owner[model], buyer, model, sender=self.owner[model])
+        models, model = self.market.models, self.known(model)
+        seller = mover = self.owner[model]
+        if how == 1:
+            models.approve(buyer, model, sender=seller)
+            mover = buyer
+        elif how == 2:
+            models.setApprovalForAll(ERIN, True, sender=seller)
+            mover = ERIN
+        else:
+            with reverts("ERC721InsufficientApproval"):
+                models.transferFrom(seller, buyer, model, sender=BOB)
+        (models.safeTransferFrom if how == 3 else models.transferFrom)(seller, buyer, model, sender=mover)
+        if how == 2:
+            models.setApprovalForAll(ERIN, False, sender=seller)
         self.owner[model] = buyer
+
+    @precondition(lambda self: len(self.owner) < MOST_MODELS)
+    @rule(
+        owner=st.sampled_from([ALICE, CHARLIE, DAVE]),
+        fee_bps=st.sampled_from([0, 1, 2_500, 5_000, 5_001]),
+        parents=st.lists(st.tuples(versions, st.sampled_from([0, 1, 3_333, 10_000])), max_size=2),
+    )
+    def derive(self, owner, fee_bps, parents):
+        """A model more, with a version that bob serves: refused for each reason there is, or shared as the lineage says."""
+        models, number = self.market.models, self.lineage.count + 1
+        problem = self.lineage.add(fee_bps, parents)
+        if problem:
+            with reverts(*problem):
+                models.registerDerived(f"model {number}", fee_bps, parents, sender=owner)
+            return
+        if parents:
+            model = models.registerDerived(f"model {number}", fee_bps, parents, sender=owner).value
+        else:
+            model = models.register(f"model {number}", fee_bps, sender=owner).value
+        args = (model, header([INPUT_WORDS]), b"\1" * 32, "cid", "", 1)
+        with reverts("NotModelOwner", model, BOB):
+            models.publish(*args, sender=BOB)
+        assert model == models.publish(*args, sender=owner).value == number
+        self.inference.offer(number, PRICE, sender=BOB)
+        self.owner[number], self.price[number], self.said[number] = owner, PRICE, ("", "")
+
+    @rule(model=versions, licence=st.booleans(), text=st.sampled_from(["MIT", "https://model.example", ""]))
+    def describe(self, model, licence, text):
+        """By the owner alone; a licence is for ever."""
+        models, model = self.market.models, self.known(model)
+        owner, (old, where) = self.owner[model], self.said[model]
+        change = models.setLicence if licence else models.setMetadataUri
+        with reverts("NotModelOwner", model, ERIN):
+            change(model, text, sender=ERIN)
+        problem = "BadText" if not text else "LicenceIsSet" if licence and old else None
+        if problem:
+            with reverts(problem):
+                change(model, text, sender=owner)
+            return
+        change(model, text, sender=owner)
+        self.said[model] = (text, where) if licence else (old, text)
+
+    @rule(seconds=pauses)
+    def pause(self, seconds):
+        """No new requests for a while; everything else goes on."""
+        self.brake.turn(seconds)
 
     # -- stake, money, time ---------------------------------------------------
 
@@ -538,56 +619,63 @@ class InferenceBooks(RuleBasedStateMachine):
     @invariant()
     def the_money_is_where_the_books_say(self):
         """To the wei: escrowed fees and credits here, stake and bounties there."""
+        expect = self.views.expect
         escrowed = sum(each.terms.fee for each in self.asked.values() if each.state != "ended")
-        assert self.token.balanceOf(self.inference) == escrowed + sum(self.credit.values()) + self.income
-        assert self.inference.incomeOf(BOB) == self.income
+        expect(self.token, "balanceOf", self.inference, gives=escrowed + sum(self.credit.values()) + self.income)
+        expect(self.inference, "incomeOf", BOB, gives=self.income)
         staked = self.stake_books.own.tokens + self.burnable
-        assert self.token.balanceOf(self.staking) == staked + sum(self.bounty.values())
+        expect(self.token, "balanceOf", self.staking, gives=staked + sum(self.bounty.values()))
         for who in PEOPLE:
-            assert self.inference.creditOf(who) == self.credit[who]
-            assert self.staking.creditOf(who) == self.bounty[who]
-            assert self.token.balanceOf(who) == self.purse[who]
+            expect(self.inference, "creditOf", who, gives=self.credit[who])
+            expect(self.staking, "creditOf", who, gives=self.bounty[who])
+            expect(self.token, "balanceOf", who, gives=self.purse[who])
+        self.views.check()
 
     @invariant()
-    def shares_and_rights_are_what_the_books_say(self):
+    def rights_are_what_the_books_say(self):
         """Of every model, whoever owns it; and what may be asked."""
         for model, owner in self.owner.items():
-            assert self.market.models.ownerOf(model) == owner.address
-            assert self.market.models.lineage(model) == self.lineage.shown(model)
-            assert self.market.models.terms(model).deprecated == (model in self.deprecated)
+            self.views.expect(self.market.models, "ownerOf", model, gives=owner)
             price = self.price[model]
             if price is not None:
-                assert self.inference.priceOf(BOB, model) == price
+                self.views.expect(self.inference, "priceOf", BOB, model, gives=price)
+        self.views.expect(self.inference, "collateral", gives=self.collateral)
+        self.views.expect(self.inference, "protocolFeeBps", gives=self.protocol_bps)
+        self.views.check()
 
     @invariant()
     def the_stake_is_what_the_books_say(self):
         """One collateral for each request that has not ended."""
         pending = (each.terms.collateral for each in self.asked.values() if each.state != "ended")
-        books, locked = self.stake_books, sum(pending)
+        books, locked, expect = self.stake_books, sum(pending), self.views.expect
         assert books.locked[self.inference] == locked
-        assert self.staking.stakeOf(BOB) == (books.active, books.own.worth(books.thawing), locked)
-        assert self.staking.lockedBy(BOB, self.inference) == locked
-        assert self.staking.isLive(BOB) == self.live
+        expect(self.staking, "stakeOf", BOB, gives=(books.active, books.own.worth(books.thawing), locked))
+        expect(self.staking, "lockedBy", BOB, self.inference, gives=locked)
+        expect(self.staking, "isLive", BOB, gives=self.live)
+        self.views.check()
 
     @invariant()
     def requests_are_where_the_books_say(self):
         """Open, answered by this answer, or gone."""
         for request_id, each in self.asked.items():
             expected = {"open": OPEN, "answered": each.answer, "ended": bytes(32)}[each.state]
-            assert self.inference.requestState(request_id) == expected
+            self.views.expect(self.inference, "requestState", request_id, gives=expected)
+        self.views.check()
 
     @invariant()
     def answers_are_where_the_books_say(self):
         """And none is final while somebody could contest it, or a game runs."""
         now = self.evm.now
         for digest, each in self.given.items():
-            assert self.inference.answerState(digest) == (each.recorded_at, each.games, each.refuted)
-            assert self.inference.isFinal(digest) == each.final(now)
-            if each.answer["issuedAt"] > now:
-                continue
-            evidence = NO_EVIDENCE if each.recorded_at else self.evidence[each.batch]
-            assert self.inference.liability(each.answer, evidence) == (digest, each.until)
-            assert not (each.final(now) and now <= each.until)
+            state = (each.recorded_at, each.games, each.refuted)
+            self.views.expect(self.inference, "answerState", digest, gives=state)
+            self.views.expect(self.inference, "isFinal", digest, gives=each.final(now))
+        self.views.check()
+        for digest, each in self.given.items():
+            if each.answer["issuedAt"] <= now:
+                evidence = NO_EVIDENCE if each.recorded_at else self.evidence[each.batch]
+                assert self.inference.liability(each.answer, evidence) == (digest, each.until)
+                assert not (each.final(now) and now <= each.until)
 
     def teardown(self):
         """Attack 15: every request ends without its user and its operator, and all that is owed is fetched."""
@@ -611,6 +699,11 @@ class InferenceBooks(RuleBasedStateMachine):
                         contract.withdrawCredit(who, sender=who)
             assert self.token.balanceOf(self.inference) == 0
             assert self.staking.stakeOf(BOB).locked == 0
+            for model, said in self.said.items():
+                models = self.market.models
+                assert (models.licenceOf(model), models.metadataUriOf(model)) == said
+                assert models.lineage(model) == self.lineage.shown(model)
+                assert models.terms(model).deprecated == (model in self.deprecated)
         finally:
             self.evm.revert(self.mark)
 
@@ -628,5 +721,15 @@ def family(market: Market) -> Lineage:
     return lineage
 
 
-TestBooks = InferenceBooks.TestCase
-TestBooks.settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)
+class TestBooks(InferenceBooks.TestCase):
+    settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)
+
+    def runTest(self):
+        """Every function among the deeds, and each succeeded."""
+        super().runTest()
+        done, deeds = (
+            InferenceBooks.world[0].evm.called,
+            transactions_of("IInference") | transactions_of("IIncomes") | transactions_of("IPayouts"),
+        )
+        assert {("Inference", name) for name in deeds} <= done
+        assert {("Models", name) for name in transactions_of("IModels")} <= done

@@ -4,14 +4,16 @@ and at any time, every number that the contract shows is the books', and what it
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.conftest import DEEP
-from tests.evm import Evm, account, reverts
-from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_staking
+from tests.evm import Evm, account, reverts, transactions_of
+from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
+from tests.property.brake import STAKING, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
 from tests.views import Views
 
@@ -33,10 +35,10 @@ amounts = st.one_of(
 )
 
 
-def build() -> tuple:
-    evm = Evm()
+def build(evm: Evm) -> tuple:
     token = evm.deploy("OPG", ADMIN)
-    staking = deploy_staking(evm, token)
+    guardian = deploy_guardian(evm)
+    staking = deploy_staking(evm, token, guardian)
     for module in MODULES:
         for role in (staking.LOCKER_ROLE(), staking.SLASHER_ROLE()):
             staking.grantRole(role, module, sender=ADMIN)
@@ -44,20 +46,21 @@ def build() -> tuple:
         token.transfer(who, PURSE, sender=ADMIN)
         token.delegate(who, sender=who)
         token.approve(staking, 2**256 - 1, sender=who)
-    return evm, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
+    return evm, guardian, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
 
 
 class StakingBooks(RuleBasedStateMachine):
     """Two operators, one of whom delegates to the other; two more delegators; two modules."""
 
-    world: tuple = ()
+    new_evm = Evm
+    world: Any = None
 
     def __init__(self):
         super().__init__()
         cls = type(self)
-        cls.world = cls.world or build()
-        self.evm, self.token, self.staking, self.votes, self.views = cls.world
-        self.mark = self.evm.snapshot()
+        cls.world = cls.world or build(cls.new_evm())
+        self.evm, guardian, self.token, self.staking, self.votes, self.views = cls.world
+        self.mark, self.brake = self.evm.snapshot(), Brake(self.evm, guardian, STAKING)
         self.books = {who: Operator(MODULES) for who in OPERATORS}
         self.thaws: dict[int, Thaw] = {}
         self.purse = dict.fromkeys(PEOPLE, PURSE)
@@ -118,6 +121,10 @@ class StakingBooks(RuleBasedStateMachine):
     def stake(self, who, amount):
         """In, as far as the purse goes; not into a spent pool."""
         books, now = self.books[who], self.evm.now
+        if self.brake.paused:
+            with self.brake.refusal:
+                self.staking.stake(amount, sender=who)
+            return
         if books.own.spent:
             with reverts("PoolSpent", books.own.tokens, books.own.shares):
                 self.staking.stake(amount, sender=who)
@@ -152,6 +159,10 @@ class StakingBooks(RuleBasedStateMachine):
         """In, as far as the purse goes; not at a higher commission than one accepts."""
         books, now = self.books[operator], self.evm.now
         commission = max(books.commission_at(now), books.next_commission)
+        if self.brake.paused:
+            with self.brake.refusal:
+                self.staking.delegate(operator, amount, commission, sender=who)
+            return
         if commission:
             with reverts("CommissionTooHigh", commission, commission - 1):
                 self.staking.delegate(operator, amount, commission - 1, sender=who)
@@ -316,10 +327,14 @@ class StakingBooks(RuleBasedStateMachine):
         books.jailed_until = self.evm.now + JAIL_SECONDS
         self.roundings += 1
 
-    @rule(who=operators)
-    def rehabilitate(self, who):
+    @rule(who=operators, patient=st.booleans())
+    def rehabilitate(self, who, patient):
         """After the time, with the minimum."""
         books = self.books[who]
+        if patient and books.jailed_until:
+            self.evm.sleep(max(books.jailed_until - self.evm.now, 0))
+            if missing := max(self.min_stake - books.active, 0):
+                self.stake(who, missing)
         if not books.jailed_until:
             with reverts("NotJailed", who):
                 self.staking.rehabilitate(sender=who)
@@ -338,6 +353,11 @@ class StakingBooks(RuleBasedStateMachine):
         """Another minimum."""
         self.staking.setMinStake(amount, sender=account(0))
         self.min_stake = amount
+
+    @rule(seconds=pauses)
+    def pause(self, seconds):
+        """No new stake for a while; everything else goes on."""
+        self.brake.turn(seconds)
 
     @rule()
     def burn(self):
@@ -483,5 +503,11 @@ class StakingBooks(RuleBasedStateMachine):
             self.past[i] = (time, stamps, votes)
 
 
-TestBooks = StakingBooks.TestCase
-TestBooks.settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+class TestBooks(StakingBooks.TestCase):
+    settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+
+    def runTest(self):
+        """Every function among the deeds, and each succeeded."""
+        super().runTest()
+        done, deeds = StakingBooks.world[0].called, transactions_of("IStaking") | transactions_of("IPayouts")
+        assert {("Staking", name) for name in deeds} <= done

@@ -40,7 +40,8 @@ def test_an_entry_that_was_redeemed_in_front_is_skipped(channels, entry, voucher
 
 def test_the_same_entry_twice_pays_once(channels, entry, voucher, dave):
     """Attack 11: replay."""
-    assert channels.redeemMany([entry(voucher(100))] * 3, sender=dave).value == 100
+    receipt = channels.redeemMany([entry(voucher(100))] * 3, sender=dave)
+    assert receipt.value == receipt.event("Redeemed").paid == 100
 
 
 def test_a_short_deposit_is_paid_in_order(channels, entry, voucher, alice, bob, dave):

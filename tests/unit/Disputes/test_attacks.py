@@ -321,6 +321,9 @@ def test_a_user_is_refunded_while_other_games_still_run(world, lie, liar, challe
     answer = dict(zip(world.answer(), event.answer, strict=True))
     first, second = (world.open(answer, by=who, evidence=NO_EVIDENCE) for who in (world.alice, dave))
     first.play(liar, challenger)
+    with reverts("AnsweredThisSecond"):  # a whole game, and no time went by
+        world.inference.refund(terms, sender=world.charlie)
+    world.evm.sleep(1)
     world.inference.refund(terms, sender=world.charlie)
     assert world.inference.creditOf(world.erin) == 3 * OPG
     second.close_moot()

@@ -58,7 +58,7 @@ def test_the_whole_family_is_paid(market, gas_snapshot):
 
 def test_an_example_of_a_consumer(market, gas_snapshot):
     """The same from a contract that keeps every reading."""
-    reader = market.evm.deploy("DigitReader", market.token, market.inference, market.version, market.alice)
+    reader = market.evm.deploy("LabelReader", market.token, market.inference, market.version, 10, market.alice)
     market.token.transfer(reader, 100 * OPG, sender=market.alice)
     for _ in range(2):
         asked = reader.ask(market.bob, INPUT, PRICE, market.evm.now + 600, sender=market.alice)
@@ -67,8 +67,8 @@ def test_an_example_of_a_consumer(market, gas_snapshot):
         market.after_window()
         paid = market.inference.finalise(req, [OUTPUT], sender=market.alice)
         assert paid.event("Finalised").callbackSucceeded
-    gas_snapshot("DigitReader.ask", asked)
-    gas_snapshot("Inference.finalise to DigitReader", paid)
+    gas_snapshot("LabelReader.ask", asked)
+    gas_snapshot("Inference.finalise to LabelReader", paid)
 
 
 def test_a_batch_of_a_thousand(market, gas_snapshot):

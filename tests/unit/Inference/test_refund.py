@@ -28,6 +28,20 @@ def test_a_refuted_answer_gives_the_fee_back(market, inference):
     assert market.staking.freeStake(market.bob) == STAKE
 
 
+def test_the_id_of_a_request_never_returns(market, inference):
+    """Not even when operator and challenger are one, and lie, play and lose within the second of the request."""
+    req = market.ask()
+    answer_hash = market.fulfil(req)
+    inference.contest(answer_hash, sender=market.dave)
+    inference.refute(answer_hash, sender=market.dave)
+    with reverts("AnsweredThisSecond", answer_hash):
+        inference.refund(req, sender=market.dave)
+    same_again = market.ask()
+    assert inference.hashRequest(same_again) != inference.hashRequest(req)
+    market.evm.sleep(1)
+    inference.refund(req, sender=market.dave)
+
+
 def test_a_refund_does_not_wait_for_other_games(market, inference):
     req = market.ask()
     answer_hash = market.fulfil(req)

@@ -88,6 +88,12 @@ def test_breadth_is_bounded(models, derive):
         derive((widest, 1_000))
 
 
+def test_naming_one_parent_again_and_again_is_bounded_too(derive):
+    derive(*[(1, 1_000)] * (MAX_PAYEES - 1))
+    with reverts("TooManyAncestors", MAX_PAYEES, MAX_PAYEES - 1):
+        derive(*[(1, 1_000)] * MAX_PAYEES)
+
+
 def test_depth_is_bounded_by_those_who_are_paid(models, derive):
     generation = 1
     for _ in range(MAX_PAYEES - 1):

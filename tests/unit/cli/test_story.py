@@ -105,6 +105,23 @@ def test_user_asks_pays_and_leaves_and_the_operator_is_paid(cli: Cli, stage, hos
     assert stage.balance(user.address) == 100 * OPG - PRICE
 
 
+def test_user_asks_without_naming_an_operator(cli: Cli, stage, host, user, digits, tmp_path):
+    """The cheapest lies, the next is down, the third is asked; the channel is opened on the way, and topped up."""
+    liar, down, honest = host(executor=LyingExecutor(2, 5)), host(price=PRICE // 2), host(price=PRICE)
+    np.save(tmp_path / "picture.npy", digits.picture(0))
+    options = ["--version-id", "1", "--pay", "0.01", "--deposit", "0.01", "--model", str(DIGITS), "picture.npy"]
+    with liar.serving(), honest.serving():
+        outs = [good(cli("ask", *options, key=user.account)) for _ in range(2)]
+        _, _, err = cli("ask", "--version-id", "1", "picture.npy", "--min-stake", "9999", key=user.account)
+    for out in outs:
+        assert f"for {honest.address}, kept in" in out
+        assert "executed again here: the same words" in out
+    assert stage.chain.read("Channels", "channel", user.address, honest.address)[0] == 2 * PRICE
+    assert stage.chain.read("Channels", "channel", user.address, down.address)[0] == 0
+    assert "nobody who is live offers it on these terms" in err
+    assert "raise the price" in err
+
+
 def test_lie_is_found_by_asking_with_the_model_at_hand(cli: Cli, host, user, digits, tmp_path):
     made = host(executor=LyingExecutor(2, 5))
     np.save(tmp_path / "picture.npy", digits.picture(0))

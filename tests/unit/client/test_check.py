@@ -87,6 +87,20 @@ def test_changed_reply_is_not_accepted(ask, change, reason):
         ask(change)
 
 
+@pytest.mark.parametrize(
+    "told", [None, [], "x", [{}], [{"values": [[9.0] * 10]}], [{"shape": [3, 5]}], [{"shape": [-1, -10], "dtype": "double"}]]
+)  # fmt: skip
+def test_numbers_are_those_of_the_signed_words_whatever_the_operator_tells(stage, user, version, picture, host, told):
+    """Only how they are called and arranged is the operator's word."""
+    made = host()
+    honest = made.node.infer
+    made.node.infer = lambda body: honest(body) | {"tensors": told}
+    with made.serving():
+        reply = Client(stage.chain, user.account).ask(version.published, made.address, picture())
+    (right,) = version.show_outputs(version.execute(picture()))
+    assert reply.tensors[0]["values"] == right["values"][0]
+
+
 def test_other_words_with_a_fitting_signature_are_an_answer_that_can_be_disputed(ask, tampering):
     """A lie is not visible in a signed reply, only by executing again; but it is evidence."""
     lie = (bytes(40),)

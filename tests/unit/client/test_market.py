@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import opg
 from opg.chain.deploying import OPG
 from opg.client import Client
-from opg.errors import NoOperator, NotStaked
+from opg.errors import NoOperator, NotStaked, OperatorUnreachable
 from opg.market import Market, Record, Terms
 from opg.node import redeem_vouchers
 from scripts.liar import LyingExecutor
@@ -85,6 +86,59 @@ def test_nobody_left_names_every_reason(market, host, inputs):
         assert each.address in str(told.value)
 
 
+class LosesReplies(Client):
+    """The next replies are lost on the way."""
+
+    lost = 0
+
+    def _post(self, url, body):
+        reply = super()._post(url, body)
+        if self.lost:
+            self.lost -= 1
+            raise OperatorUnreachable("the connection broke", "")
+        return reply
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_an_answer_whose_reply_was_lost_is_fetched_and_paid_once(host, inputs, stage, user, tmp_path, forgets):
+    """Also by a new process. Nobody signs twice for it, and no later voucher is too low."""
+    made, client = host(price=PRICE), LosesReplies(stage.chain, user.account)
+    market = Market(client, tmp_path / "market")
+    with made.serving():
+        market.infer(1, inputs, TERMS)
+        client.lost = 1
+        with pytest.raises(NoOperator, match="the connection broke"):
+            market.infer(1, inputs, TERMS)
+        assert len(market.receipts()) == 1
+        if forgets:
+            market = Market(Client(stage.chain, user.account), tmp_path / "market")
+        market._records.clear()
+        market.infer(1, inputs, TERMS)
+    assert len(market.receipts()) == made.node.store.answer_count() == 3
+    assert redeem_vouchers(made.node.store, made.node.sender) == 3 * PRICE
+    assert not list((tmp_path / "market" / "unanswered").iterdir())
+
+
+def test_a_request_that_never_came_is_not_paid(host, inputs, stage, user, tmp_path):
+    """It is forgotten when it could no longer be answered."""
+    made, client = host(price=PRICE), Client(stage.chain, user.account)
+    market = Market(client, tmp_path / "market")
+    with pytest.raises(NoOperator):
+        terms = Terms(max_price=PRICE, deposit=OPG)
+        client.price = lambda *_: PRICE
+        market.infer(1, inputs, terms)
+    market._records.clear()
+    unanswered = tmp_path / "market" / "unanswered"
+    assert len(list(unanswered.iterdir())) == 1
+    with made.serving():
+        market.infer(1, inputs, TERMS)
+        assert len(list(unanswered.iterdir())) == 1
+        client.now = lambda: stage.chain.now() + 1_000
+        client.recover(made.address, made.url)
+    assert not list(unanswered.iterdir())
+    assert redeem_vouchers(made.node.store, made.node.sender) == PRICE
+
+
 class Broken:
     """An executor that fails."""
 
@@ -125,6 +179,7 @@ def test_from_the_environment(stage, user, tmp_path, monkeypatch):
     monkeypatch.setenv("OPG_RPC", stage.local.url)
     monkeypatch.setenv("OPG_MANIFEST", str(tmp_path / "manifest.json"))
     monkeypatch.setenv("OPG_PRIVATE_KEY", user.account.key.hex())
-    with Market.from_environment(tmp_path / "market") as market:
+    with opg.Client.from_environment(tmp_path / "market") as market:
+        assert isinstance(market, Market)
         assert market.client.account.address == user.address
     assert (tmp_path / "market" / "records.json").exists()

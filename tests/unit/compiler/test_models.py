@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from opg.tensor import element, trace
-from tests.models import DIGITS, LADDER, MAGIKA, MINILM, OCR, OCR_TEXTS, SILERO, magika_labels, ocr_alphabet, run
+from tests.models import DIGITS, LADDER, MAGIKA, MINILM, OCR, OCR_TEXTS, SILERO, magika, ocr_alphabet, run
 
 DEEP = os.environ.get("OPG_DEEP") == "1"
 each_model = pytest.mark.parametrize("model", LADDER, ids=lambda m: m.name)
@@ -45,7 +45,7 @@ def test_every_op_can_be_refereed_and_is_what_the_definition_says(model):
 
 
 def test_magika_knows_what_files_are():
-    compiled, labels = MAGIKA.compile(), magika_labels()
+    compiled, labels = MAGIKA.compile(), magika().labels
     found = [labels[run(compiled, given)[0].argmax()] for given in inputs_of(MAGIKA)]
     assert found == ["markdown", "toml", "makefile", "json", "python", "solidity", "markdown", "onnx", "npz", "shell",
                      "javascript", "txt"][: len(found)]  # fmt: skip

@@ -4,69 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from opg import actions
 from opg.answers import SignedAnswer
 from opg.chain.deploying import OPG
 from opg.errors import ModelUnreadable
 from opg.game import Phase
-from opg.games import read_game
-from opg.watchtower import Watchtower
+from opg.watchtower import Rules, Watchtower
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
 from tests.unit.node.test_infer import body
-
-ROUNDS = 12
-
-
-@pytest.fixture
-def tower(stage, tmp_path):
-    """A watchtower with 100 OPG."""
-    return Watchtower(stage.chain, stage.person(opg=100), [DIGITS], tmp_path / "tower.sqlite")
-
-
-@pytest.fixture
-def liar(host):
-    return host(executor=LyingExecutor(2, 5))
-
-
-def play(tower, *hosts, rounds=ROUNDS):
-    """Everybody does what there is to do, in turns."""
-    for _ in range(rounds):
-        for host in hosts:
-            host.node.tick()
-        tower.tick()
-        if tower.judged and not tower._cases():
-            return
-
-
-def game_of(tower, digest):
-    chain = tower.chain
-    return read_game(chain, bytes(chain.read("Disputes", "gameIdOf", digest, tower.sender.address)))
-
-
-def ask_on_chain(stage, user, host, picture):
-    deadline = stage.chain.now() + 100
-    request_id, terms = actions.request(user, stage.version_id, host.address, picture, OPG, deadline)
-    host.node.tick()
-    host.node.tick()
-    return terms, host.node.store.answer_to(request_id)
-
-
-def refuted(stage, digest):
-    return stage.chain.read("Inference", "answerState", digest)[2]
-
-
-def stakes(stage, host):
-    return stage.chain.read("Staking", "stakeOf", host.address)[0]
+from tests.watching import ROUNDS, ask_on_chain, game_of, play, refuted, stakes
 
 
 def test_right_answers_are_left_alone(stage, tower, host, user, picture):
     made = host()
     ask_on_chain(stage, user, made, picture())
     play(tower, made, rounds=3)
-    assert tower.judged == 1
+    assert (tower.report()["audited"], tower.report()["right"]) == (1, 1)
     assert tower.sender.log[-1].label != "Disputes.open"
-    assert not tower._cases()
+    assert not tower.notes.cases("waiting")
 
 
 def test_wrong_answer_on_chain_loses(stage, tower, liar, user, picture):
@@ -108,29 +63,15 @@ def test_wrong_answers_in_a_batch_lose(stage, tower, liar, picture):
     liar.node.commit()
     with liar.serving():
         play(tower, liar)
-    assert tower.judged == 3
+    assert tower.report()["wrong"] == 3
     assert all(refuted(stage, digest) for digest in digests)
-
-
-def test_one_bond_too_few_does_not_stop_the_games_that_run(stage, tower, liar, picture):
-    """Three wrong answers, OPG for two bonds: two games are played to the end, the third waits."""
-    for number in range(3):
-        liar.node.infer(body(stage.chain, liar, picture(number), nonce=number))
-    liar.node.commit()
-    with liar.serving():
-        play(tower, liar)
-    assert len(tower._cases()) == 1
-    assert stage.chain.read("Disputes", "creditOf", tower.sender.address) == 2 * stage.chain.read("Disputes", "bond")
-    actions.collect(tower.sender)
-    play(tower, liar)
-    assert not tower._cases()
 
 
 def test_batch_whose_data_is_late_is_judged_when_it_comes(stage, tower, liar, picture):
     signed = SignedAnswer.from_json(liar.node.infer(body(stage.chain, liar, picture())))
     liar.node.commit()
     tower.tick()
-    assert tower.judged == 0
+    assert tower.report()["audited"] == 0
     tower._later.clear()
     with liar.serving():
         play(tower, liar)
@@ -144,7 +85,7 @@ def test_withheld_batch_is_given_up_when_its_window_is_over(stage, tower, liar, 
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     tower._later.clear()
     tower.tick()
-    assert tower._db.execute("select count(*) from batches").fetchone() == (0,)
+    assert (tower.report()["unread_batches"], tower.report()["withheld_batches"]) == (0, 1)
 
 
 def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host, picture):
@@ -157,7 +98,25 @@ def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host,
     made.node.store.batch_answers = lambda *_: [other]
     with made.serving():
         tower.tick()
-    assert tower.judged == 0
+    assert tower.report()["audited"] == 0
+
+
+def test_batch_that_a_reorganisation_put_in_the_place_of_another_is_judged(stage, tower, liar, host, picture):
+    """The same number on chain, the same block: another operator's answers."""
+    honest = host()
+    honest.node.infer(body(stage.chain, honest, picture()))
+    signed = SignedAnswer.from_json(liar.node.infer(body(stage.chain, liar, picture())))
+    before = stage.local.rpc("evm_snapshot")
+    assert honest.node.commit() == 1
+    with honest.serving(), liar.serving():
+        tower.tick()
+        stage.local.rpc("evm_revert", before)
+        assert liar.node.commit() == 1
+        tower.tick()
+        tower.tick()
+        assert (tower.report()["right"], tower.report()["wrong"]) == (1, 1)
+        play(tower, liar)
+    assert refuted(stage, signed.digest)
 
 
 def test_surfaced_answer_is_judged(stage, tower, liar, user, picture):
@@ -182,13 +141,13 @@ def test_silent_liar_loses_by_the_clock(stage, tower, liar, user, picture):
 @pytest.mark.parametrize("forgets", [False, True])
 def test_watchtower_that_dies_between_any_two_moves_still_wins(stage, liar, user, picture, tmp_path, forgets):
     """A new process for every move; with its notes, or with nothing but the chain."""
-    sender = stage.person(opg=100)
+    sender, rules = stage.person(opg=100), Rules(budget=stage.chain.read("Disputes", "bond"))
     _, wrong = ask_on_chain(stage, user, liar, picture())
     for number in range(ROUNDS):
         notes = tmp_path / (f"tower-{number}.sqlite" if forgets else "tower.sqlite")
-        tower = Watchtower(stage.chain, sender, [DIGITS], notes)
+        tower = Watchtower(stage.chain, sender, [DIGITS], notes, rules)
         tower.tick()
-        tower._db.close()
+        tower.close()
         liar.node.tick()
     assert refuted(stage, wrong.digest)
     assert [sent.label for sent in stage.log].count("Disputes.open") >= 1
@@ -223,7 +182,7 @@ def test_versions_without_a_file_are_not_judged(stage, liar, user, picture, tmp_
     blind = Watchtower(stage.chain, stage.person(opg=100), [], tmp_path / "blind.sqlite")
     ask_on_chain(stage, user, liar, picture())
     blind.tick()
-    assert blind.judged == 0
+    assert blind.report()["not_judged"] == 1
     assert "no model file for version 1" in capsys.readouterr().err
 
 

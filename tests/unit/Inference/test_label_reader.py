@@ -1,4 +1,4 @@
-"""The example of a consumer contract."""
+"""The example of a consumer contract, here with the ten digits for labels."""
 
 import struct
 
@@ -8,12 +8,13 @@ from tests.evm import reverts
 from tests.market import COLLATERAL, INPUT, OPG, PRICE
 
 ASKED, READ = 1, 2
+LABELS = 10
 
 
 @pytest.fixture
 def reader(market):
     """alice's reader, with a hundred OPG."""
-    reader = market.evm.deploy("DigitReader", market.token, market.inference, market.version, market.alice)
+    reader = market.evm.deploy("LabelReader", market.token, market.inference, market.version, LABELS, market.alice)
     market.token.transfer(reader, 100 * OPG, sender=market.alice)
     return reader
 
@@ -50,16 +51,16 @@ def test_it_pays_from_its_own_balance(market, reader, ask):
     assert reader.reading(asked.requestId) == (ASKED, 0)
 
 
-def test_it_reads_a_digit(market, reader, ask):
+def test_it_reads_a_label(market, reader, ask):
     asked = ask()
     receipt = answer(market, asked, [scores(-3, 0.5, 2, -9, 0, 1, 7.25, 7, 3, 1)])
-    assert receipt.event("DigitRead").digit == 6
+    assert receipt.event("LabelRead").label == 6
     assert receipt.event("Finalised").callbackSucceeded
     assert reader.reading(asked.requestId) == (READ, 6)
 
 
 @pytest.mark.parametrize(
-    ("values", "digit"),
+    ("values", "label"),
     [
         ([-9, -8, -7, -6, -5, -4, -3, -2, -1, -0.5], 9),
         ([-1, -2, -3, -4, -5, -6, -7, -8, -9, -10], 0),
@@ -70,10 +71,10 @@ def test_it_reads_a_digit(market, reader, ask):
         ([float("nan"), float("-inf"), 0, 0, 0, 0, 0, 1, float("inf"), float("nan")], 8),
     ],
 )
-def test_scores_compare_as_floats(market, reader, ask, values, digit):
+def test_scores_compare_as_floats(market, reader, ask, values, label):
     asked = ask()
     answer(market, asked, [scores(*values)])
-    assert reader.reading(asked.requestId) == (READ, digit)
+    assert reader.reading(asked.requestId) == (READ, label)
 
 
 @pytest.mark.parametrize("outputs", [[bytes(36)], [bytes(44)], [bytes(40), bytes(40)]])

@@ -1,0 +1,165 @@
+"""Which wrong answers are worth a bond, in which order, and playing their games to the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from opg.chain.events import find_events
+from opg.chain.sender import Sender
+from opg.chain.structs import NO_ADDRESS
+from opg.challenge import Case, Challenge
+from opg.errors import NoBond, NothingToDispute, OPGError, StaleView, TransactionRefused
+from opg.game import Phase
+from opg.games import read_game
+from opg.log import say
+from opg.versions import LoadedVersion
+from opg.watchtower.notes import Notes
+
+BPS = 10_000
+VersionOf = Callable[[int], LoadedVersion | None]  # by number; None: its model is not here
+LATE = ("WindowOver", "AnswerRefuted")
+
+
+def worth(penalty: int, burn_bps: int, stake: int) -> int:
+    """Wei that the first game to win against an answer brings, when its operator has so much own stake left."""
+    lost = min(penalty, max(0, stake))
+    return lost - -(-lost * burn_bps // BPS)
+
+
+class Disputes:
+    """Plays the cases that are in the notes. Never more than `budget` wei in bonds are out at once; None: as much as there is."""
+
+    def __init__(self, sender: Sender, notes: Notes, budget: int | None = None) -> None:
+        self.sender, self.chain, self.notes = sender, sender.chain, notes
+        read = self.chain.read
+        self.bond, self.penalty = int(read("Disputes", "bond")), int(read("Disputes", "penalty"))
+        self.burn_bps = int(read("Staking", "burnBps"))
+        self.budget = budget
+        self._challenges: dict[bytes, Challenge] = {}
+        self._complaints: dict[bytes, str] = {}
+        self._looked: set[bytes] = set()
+        self._poor = False
+
+    @property
+    def bonds_out(self) -> int:
+        """Wei in games that run."""
+        return self.bond * len(self.notes.cases("playing"))
+
+    def tick(self, version_of: VersionOf) -> None:
+        """At most one move in each running game; then new games, the most valuable first, as far as the bonds go."""
+        self._find_running()
+        for case in self.notes.cases("playing"):
+            self._guarded(case, version_of)
+        waiting = self.notes.cases("waiting")
+        if not waiting:
+            return
+        playing = self.notes.cases("playing")
+        out = self.bond * len(playing)
+        stakes = self._stakes(playing, waiting)
+        while waiting and self._affordable(out):
+            case = max(waiting, key=lambda each: self._value(each, stakes))
+            waiting.remove(case)
+            if self._value(case, stakes) <= (0, False):  # nothing to win, and nobody can rely on it
+                self._drop_late(case)
+                continue
+            if self._guarded(case, version_of):
+                out += self.bond
+                stakes[case.answer.operator] -= self.penalty
+
+    def _value(self, case: Case, stakes: Counter[str]) -> tuple[int, bool]:
+        """The bounty; then answers on chain, whose users get their fees back."""
+        return worth(self.penalty, self.burn_bps, stakes[case.answer.operator]), _on_chain(case)
+
+    def _stakes(self, playing: list[Case], waiting: list[Case]) -> Counter[str]:
+        """Own stake by operator, without what the games that run will take."""
+        found: Counter[str] = Counter()
+        for operator in {case.answer.operator for case in waiting}:
+            active, thawing, _ = self.chain.read("Staking", "stakeOf", operator)
+            found[operator] = int(active) + int(thawing)
+        for case in playing:
+            found[case.answer.operator] -= self.penalty
+        return found
+
+    def _affordable(self, out: int) -> bool:
+        if self.budget is not None and out + self.bond > self.budget:
+            return False
+        me = self.sender.address
+        if int(self.chain.read("OPG", "balanceOf", me)) >= self.bond:
+            self._poor = False
+            return True
+        if int(self.chain.read("Disputes", "creditOf", me)) >= self.bond:  # bonds that came back
+            self.sender.send("Disputes", "withdrawCredit", me)
+            return True
+        if not self._poor:
+            say(
+                "cannot dispute",
+                why=f"{me} has too few OPG: a dispute needs a bond of {self.bond} wei",
+                advice="send it some",
+            )
+        self._poor = True
+        return False
+
+    def _find_running(self) -> None:
+        """Games that were opened before this process began, or whose opening was not noted."""
+        for case in self.notes.cases("waiting"):
+            if case.digest not in self._looked:
+                self._looked.add(case.digest)
+                game = bytes(self.chain.read("Disputes", "gameIdOf", case.digest, self.sender.address))
+                if read_game(self.chain, game).phase != Phase.NONE:
+                    self.notes.case_state(case.digest, "playing")
+
+    def _guarded(self, case: Case, version_of: VersionOf) -> bool:
+        """One step. Whether a game runs now."""
+        version = version_of(case.answer.version)
+        if version is None:
+            return False
+        if case.digest not in self._challenges:
+            self._challenges[case.digest] = Challenge(self.sender, version, case)
+        challenge = self._challenges[case.digest]
+        over = False
+        try:
+            over = challenge.step()
+        except TransactionRefused as problem:
+            self._complain(case, problem)
+            if problem.name in LATE:
+                self._end(case, "late")
+                return False
+        except (NothingToDispute, NoBond, StaleView) as problem:
+            self._complain(case, problem)
+        phase = read_game(self.chain, challenge.game_id).phase
+        if over:
+            ended = {Phase.CHALLENGER_WON: "won", Phase.OPERATOR_WON: "lost"}.get(phase, "moot")
+            self._end(case, ended, self._bounty(challenge.game_id) if ended == "won" else 0)
+            return False
+        running = phase != Phase.NONE
+        self.notes.case_state(case.digest, "playing" if running else "waiting")
+        return running
+
+    def _bounty(self, game_id: bytes) -> int:
+        events = find_events(self.chain, [("Disputes", "ChallengerWon")], game_id)
+        return sum(int(event.args["bounty"]) for event in events)
+
+    def _drop_late(self, case: Case) -> None:
+        try:
+            _, until = self.chain.read("Inference", "liability", case.answer.abi(), case.evidence.abi())
+        except TransactionRefused:
+            return
+        if until < self.chain.now():
+            self._end(case, "late")
+
+    def _end(self, case: Case, state: str, bounty: int = 0) -> None:
+        self.notes.case_state(case.digest, state, bounty)
+        self._challenges.pop(case.digest, None)
+        self._complaints.pop(case.digest, None)
+
+    def _complain(self, case: Case, problem: OPGError) -> None:
+        """Says what is in the way, once for as long as it is the same."""
+        if self._complaints.get(case.digest) != str(problem):
+            self._complaints[case.digest] = str(problem)
+            say("cannot dispute", answer=case.digest, why=str(problem), advice=problem.advice)
+
+
+def _on_chain(case: Case) -> bool:
+    evidence = case.evidence
+    return evidence.key == NO_ADDRESS and not evidence.path and not evidence.batch_id

@@ -1,0 +1,1 @@
+"""`make demo`: see `scripts/demo/__main__.py`."""
