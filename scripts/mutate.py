@@ -10,14 +10,10 @@ recorded as killed is not tried again. A failing gas snapshot kills nobody. Fail
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
-import importlib
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,81 +24,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from scripts.mutant_bench import BUILD, NO_END, ROOT, Bench, Build, Compiler, Refused, closure, warm_up
+from scripts.mutations import Mutant, mutants_of, switched
 
-from scripts.mutations import Mutant, mutants_of
-
-ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGN = ROOT / "tests" / "mutants.toml"
 RESULTS = ROOT / "reports" / "mutants.jsonl"
-BUILD = ROOT / "build"
-TEST_SECONDS = 900
-NO_END = "no end"  # what tests that take longer say: the mutant goes round in circles, and that was noticed
-MAX_CODE = 24_576  # EIP-170
 ALL_KINDS = "ABC"
+MANY = 24  # mutants in one build
 NOT_CONTRACTS = ("contracts/interfaces/", "contracts/test/")
-# what forks need not load again
-WARM = (
-    "hypothesis",
-    "numpy",
-    "pytest",
-    "web3",
-    "coincurve",
-    "eth_account",
-    "pdb",
-    "opg.game",
-    "opg.tensor.runner",
-    "tests.evm",
-)
-SERVER = """
-const solc = require("solc");
-require("readline").createInterface({input: process.stdin}).on("line", (l) => process.stdout.write(solc.compile(l) + "\\n"));
-"""
-
-
-class Refused(Exception):
-    """The compiler does not take this source, or makes more of it than fits on chain."""
-
-
-class Compiler:
-    """The pinned compiler in a process that stays warm, with the settings of brownie-config.yaml."""
-
-    def __init__(self) -> None:
-        config = yaml.safe_load((ROOT / "brownie-config.yaml").read_text())["compiler"]["solc"]
-        self.settings = {"optimizer": config["optimizer"], "evmVersion": config["evm_version"]}
-        self.process = subprocess.Popen(
-            ["node", "-e", SERVER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def compile(self, sources: dict[str, str], selection: dict[str, Any]) -> dict[str, Any]:
-        settings = {**self.settings, "outputSelection": selection}
-        content = {path: {"content": text} for path, text in sources.items()}
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"language": "Solidity", "sources": content, "settings": settings}) + "\n")
-        self.process.stdin.flush()
-        output = json.loads(self.process.stdout.readline())
-        errors = [e["formattedMessage"] for e in output.get("errors", []) if e["severity"] == "error"]
-        if errors:
-            raise Refused(errors[0])
-        return output
-
-    def close(self) -> None:
-        self.process.kill()
-
-
-def closure(path: str) -> dict[str, str]:
-    """A source and all that it imports, by the names that the compiler asks for."""
-    found: dict[str, str] = {}
-    todo = [path]
-    while todo:
-        name = todo.pop()
-        if name in found:
-            continue
-        found[name] = (ROOT / name if name.startswith("contracts/") else ROOT / "node_modules" / name).read_text()
-        for wanted in re.findall(r'(?:from|import) "([^"]+)"', found[name]):
-            inside = os.path.normpath(os.path.join(os.path.dirname(name), wanted))
-            todo.append(inside if wanted.startswith(".") else wanted)
-    return found
 
 
 def deployable() -> dict[str, str]:
@@ -147,98 +76,6 @@ def targets(campaign: dict[str, Any]) -> list[Target]:
     ]
 
 
-def slim(artifact: dict[str, Any]) -> dict[str, Any]:
-    """What tests read of an artifact; the rest takes long to load."""
-    return {
-        key: artifact[key]
-        for key in ("abi", "bytecode", "deployedBytecode", "contractName", "sourcePath", "immutables", "compiler")
-        if key in artifact
-    }
-
-
-def warm_up() -> None:
-    for name in WARM:
-        importlib.import_module(name)
-    importlib.import_module("tests.evm").known_errors()  # no mutant has other ones
-    gc.collect()
-    gc.freeze()
-
-
-class Bench:
-    """A build folder of its own, where a mutant's artifacts replace the real ones, and forked test runs that read it."""
-
-    def __init__(self, folder: Path, compiler: Compiler):
-        self.contracts, self.compiler = folder / "contracts", compiler
-        self.sound: set[str] = set()
-        (folder / "interfaces").symlink_to(BUILD / "interfaces")
-        self.contracts.mkdir()
-        self.real = {path.name: slim(json.loads(path.read_text())) for path in (BUILD / "contracts").glob("*.json")}
-        self.changed = set(self.real)
-
-    def build(self, target: Target, text: str) -> None:
-        """Compiles what the changed source reaches. Raises `Refused`."""
-        for name in self.changed:
-            (self.contracts / name).write_text(json.dumps(self.real[name]))
-        sources = {n: t for path in target.entries.values() for n, t in closure(path).items()} | {target.path: text}
-        wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]
-        selection = {
-            path: {name: wanted for name, p in target.entries.items() if p == path} for path in target.entries.values()
-        }
-        made = self.compiler.compile(sources, selection)
-        self.changed = {f"{name}.json" for name in target.entries}
-        for name, path in target.entries.items():
-            contract = made["contracts"][path][name]
-            code, runtime = contract["evm"]["bytecode"]["object"], contract["evm"]["deployedBytecode"]["object"]
-            if len(runtime) // 2 > MAX_CODE:
-                raise Refused(f"{name} does not fit on chain")
-            changed = {"abi": contract["abi"], "bytecode": code, "deployedBytecode": runtime}
-            (self.contracts / f"{name}.json").write_text(json.dumps(self.real[f"{name}.json"] | changed))
-
-    def notices(self, tests: list[str], log: Path) -> str | None:
-        """The first test that fails, or None. It has to pass with the real contracts."""
-        failed = self._fails(tests, self.contracts, log)
-        if failed and (file := failed.split("::")[0].removeprefix("tests/")) != NO_END and file not in self.sound:
-            if wrong := self._fails([file], BUILD / "contracts", log):
-                sys.exit(f"{wrong} fails without any mutant, see {log}")
-            self.sound.add(file)
-        return failed
-
-    def _fails(self, tests: list[str], contracts: Path, log: Path) -> str | None:
-        """Runs tests in a fork of this process, whose imports are warm."""
-        child = os.fork()
-        if child == 0:
-            os.setsid()  # so that a node that a test started ends with it
-            os._exit(self._run(tests, contracts, log))
-        end = time.monotonic() + TEST_SECONDS
-        while not (done := os.waitpid(child, os.WNOHANG))[0]:
-            if time.monotonic() > end:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                return NO_END
-            time.sleep(0.02)
-        code = os.waitstatus_to_exitcode(done[1])
-        if code == 0:
-            return None
-        failed = re.findall(r"^(?:FAILED|ERROR) (\S+)", log.read_text(), re.M)
-        if code != 1 or not failed:
-            sys.exit(f"the tests could not be run, see {log}")
-        return failed[0]
-
-    @staticmethod
-    def _run(tests: list[str], contracts: Path, log: Path) -> int:
-        import pytest
-
-        os.environ |= {"OPG_BUILD": str(contracts), "OPG_GAS": "ignore"}
-        with log.open("w") as out:
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
-            paths = [str(ROOT / "tests" / path) for path in tests]
-            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-            code = pytest.main(["-qx", "--tb=line", "-pno:cacheprovider", "--ignore-glob=*/test_gas.py", *paths])
-            sys.stdout.flush()
-        return int(code)
-
-
 def reasons(campaign: dict[str, Any]) -> dict[str, str]:
     """Why a mutant may survive, by its contract, its function and what it changes."""
     return {mutant: entry["because"] for entry in campaign.get("accepted", []) for mutant in entry["mutants"]}
@@ -276,38 +113,94 @@ def first_asked(target: Target, mutant: Mutant, known: dict[str, dict[str, Any]]
     return [last[-1].split("::")[0].removeprefix("tests/")] if last and "::" in last[-1] else []
 
 
-def try_all(
-    target: Target, campaign: dict[str, Any], given: argparse.Namespace, compiler: Compiler, bench: Bench, log: Path
-) -> None:
+class Batch:
+    """Mutants in one build, each behind a switch in the bytecode: compiling is what costs the most."""
+
+    def __init__(self, bench: Bench, target: Target, source: str, mutants: list[Mutant]):
+        self.build = bench.compile(target.path, switched(source, mutants), target.entries)
+        self.sound: set[str] = set()
+
+    def only(self, mutant: Mutant) -> Build | None:
+        """With this switch thrown; None when the optimiser took it out."""
+        mark = f"{mutant.mark:064x}"
+        if not any(mark in artifact["bytecode"] for artifact in self.build.values()):
+            return None
+        codes = ("bytecode", "deployedBytecode")
+        return {n: b | {code: b[code].replace(mark, "0" * 64) for code in codes} for n, b in self.build.items()}
+
+
+class Trial:
+    """The mutants of one contract before the tests."""
+
+    def __init__(self, target: Target, tests: list[str], bench: Bench, log: Path):
+        self.target, self.tests, self.bench, self.log = target, tests, bench, log
+        self.source = (ROOT / target.path).read_text()
+        self.sound: set[str] = set()
+
+    def batches(self, mutants: list[Mutant]) -> Iterator[tuple[Mutant, Batch | None]]:
+        """Each mutant with the build that it is in, if it can be in one with others."""
+        try:
+            batch = Batch(self.bench, self.target, self.source, mutants) if len(mutants) > 1 else None
+        except Refused:
+            half = len(mutants) // 2
+            yield from self.batches(mutants[:half])
+            yield from self.batches(mutants[half:])
+        else:
+            for mutant in mutants:
+                yield mutant, batch
+
+    def notice(self, mutant: Mutant, batch: Batch | None, likely: list[str]) -> str | None:
+        """The test that fails with this mutant, and not without it; the likely ones are asked first. Raises `Refused`."""
+        if batch and (build := batch.only(mutant)):
+            by = self._ask(build, likely)
+            if not by or self._passes(by, batch.build, batch.sound):
+                return by
+        by = self._ask(self.bench.compile(self.target.path, mutant.apply(self.source), self.target.entries), likely)
+        if by and not self._passes(by, {}, self.sound):
+            sys.exit(f"{by} fails without any mutant, see {self.log}")
+        return by
+
+    def _ask(self, build: Build, likely: list[str]) -> str | None:
+        first = self.bench.notices(build, likely, self.log) if likely else None
+        return first or (self.bench.notices(build, self.tests, self.log) if likely != self.tests else None)
+
+    def _passes(self, test: str, build: Build, sound: set[str]) -> bool:
+        file = test.split("::")[0].removeprefix("tests/")
+        if file != NO_END and file not in sound:
+            if self.bench.notices(build, [file], self.log):
+                return False
+            sound.add(file)
+        return True
+
+
+def try_all(target: Target, campaign: dict[str, Any], given: argparse.Namespace, bench: Bench, log: Path) -> None:
     """Tries the mutants of one contract, and writes down what became of them."""
-    tests = [path for path in target.tests if path.startswith("unit/") or not given.unit]
-    source = (ROOT / target.path).read_text()
     known = {} if given.fresh else read_results()
     over = ("killed", "does not compile")
-    todo = [(i, m) for i, m in changes(target, given.kinds, compiler) if known.get(i, {}).get("verdict") not in over]
-    if given.unit:  # who is known to survive costs the most
-        todo = [(i, m) for i, m in todo if named(target, m) not in reasons(campaign)]
-    if not todo:
-        return
-    for number, (identity, mutant) in enumerate(todo, 1):
+    todo = {
+        m: i for i, m in changes(target, given.kinds, bench.compiler) if known.get(i, {}).get("verdict") not in over
+    }
+    if given.first:  # who is known to survive costs the most
+        todo = {m: i for m, i in todo.items() if named(target, m) not in reasons(campaign)}
+    trial = Trial(target, target.tests[:1] if given.first else target.tests, bench, log)
+    together = [m for m in todo if m.has_switch]
+    parts = [together[i : i + MANY] for i in range(0, len(together), MANY)] + [[m] for m in todo if not m.has_switch]
+    for number, (mutant, batch) in enumerate((each for part in parts for each in trial.batches(part)), 1):
         began, by = time.monotonic(), None
         try:
-            bench.build(target, mutant.apply(source))
-            likely = first_asked(target, mutant, known)
-            by = (likely and bench.notices(likely, log)) or bench.notices(tests, log)
+            by = trial.notice(mutant, batch, first_asked(target, mutant, known))
             verdict = "killed" if by else "survived"
         except Refused as problem:
             verdict, by = "does not compile", str(problem)
         entry = {
-            "id": identity, "contract": target.name, "function": mutant.function, "kind": mutant.kind,
+            "id": todo[mutant], "contract": target.name, "function": mutant.function, "kind": mutant.kind,
             "line": mutant.line, "mutant": mutant.what, "verdict": verdict, "by": by, "seconds": round(time.monotonic() - began, 1),
         }  # fmt: skip
-        known[identity] = entry
+        known[entry["id"]] = entry
         with RESULTS.open("a") as out:
             out.write(json.dumps(entry, ensure_ascii=False) + "\n")
         print(
-            f"{target.name} {number}/{len(todo)} {verdict:9} {mutant.line:4} {mutant.function}: {mutant.what}",
-            flush=True,
+            f"{target.name} {number}/{len(todo)} {verdict} {mutant.line} {mutant.function}: {mutant.what}", flush=True
         )
 
 
@@ -349,7 +242,9 @@ def main() -> int:
         "--kinds", default="AB", help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
     )
     parser.add_argument(
-        "--unit", action="store_true", help="ask the unit tests only; who survives can be tried again with all"
+        "--first",
+        action="store_true",
+        help="ask the first tests of each only; who survives can be tried again with all",
     )
     parser.add_argument("--report", action="store_true", help="only say what was found before")
     parser.add_argument("--fresh", action="store_true", help="also try again what was killed before")
@@ -367,7 +262,7 @@ def main() -> int:
             with tempfile.TemporaryDirectory() as folder:
                 bench = Bench(Path(folder), compiler)
                 for target in chosen:
-                    try_all(target, campaign, given, compiler, bench, RESULTS.with_suffix(".log"))
+                    try_all(target, campaign, given, bench, RESULTS.with_name(f"mutants-{os.getpid()}.log"))
         return summary(campaign, chosen, given.kinds, compiler)
     finally:
         compiler.close()

@@ -5,6 +5,7 @@ A: what may refuse or hold back: checks, their parts, modifiers, early returns, 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,28 @@ class Mutant:
     end: int
     old: str
     new: str
+    yul: bool = False
+
+    @property
+    def mark(self) -> int:
+        """A number that stands in bytecode nowhere else."""
+        return int.from_bytes(hashlib.sha256(f"{self.start} {self.end} {self.new}".encode()).digest()) | 1 << 255
+
+    def switch(self, body: str) -> str:
+        """Does what it did before while the calldata is shorter than the mark; the mark in the bytecode is the switch."""
+        mark = f"0x{self.mark:064x}"
+        if self.yul:
+            on = f"lt(calldatasize(), {mark})"
+            if self.new == "{}":
+                return f"if {on} {{ {body} }}"
+            return f"xor({self.new}, mul(xor({body}, {self.new}), {on}))"
+        if self.new == "{}":
+            return f"if (msg.data.length < {mark}) {{ {body} }}"
+        return f"(msg.data.length < {mark} ? ({body}) : ({self.new}))"
+
+    @property
+    def has_switch(self) -> bool:
+        return self.new != ""
 
     @property
     def what(self) -> str:
@@ -66,9 +89,32 @@ def mutants_of(source: str, unit: Node) -> list[Mutant]:
                     length += 1  # the tree leaves it out
                 if new != old:
                     line = text[:start].count(b"\n") + 1
-                    mutant = Mutant(kind, function, line, start, start + length, old, new)
+                    yul = place["nodeType"].startswith("Yul")
+                    mutant = Mutant(kind, function, line, start, start + length, old, new, yul)
                     found.setdefault((start, start + length, new), mutant)
     return sorted(found.values(), key=lambda m: (m.start, m.end))
+
+
+def switched(source: str, mutants: list[Mutant]) -> str:
+    """A source that has all these changes in it, each behind its switch."""
+    text = source.encode()
+    at: dict[tuple[int, int], list[Mutant]] = {}
+    for mutant in mutants:
+        at.setdefault((mutant.start, mutant.end), []).append(mutant)
+
+    def written(start: int, end: int, inside: list[tuple[int, int]]) -> str:
+        made = ""
+        while inside:
+            (low, high), *rest = inside
+            nested = [place for place in rest if place[1] <= high]
+            body = written(low, high, nested)
+            for mutant in at[low, high]:
+                body = mutant.switch(body)
+            made += text[start:low].decode() + body
+            start, inside = high, rest[len(nested) :]
+        return made + text[start:end].decode()
+
+    return written(0, len(text), sorted(at, key=lambda place: (place[0], -place[1])))
 
 
 _NAMED = ("FunctionDefinition", "ModifierDefinition")

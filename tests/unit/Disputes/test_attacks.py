@@ -207,7 +207,7 @@ def test_a_game_opened_in_the_last_second_ends_before_the_stake_can_leave(world,
     match = world.open(answer, evidence=NO_EVIDENCE)
     while not match.phase.is_over:
         world.evm.sleep(world.disputes.deadline(match.id) - world.evm.now)
-        match.step(OperatorMind(lie), ChallengerMind(world.honest))
+        assert match.step(OperatorMind(lie), ChallengerMind(world.honest))
     assert world.evm.now - signed_at <= world.staking.thawingSeconds()
     assert match.won_by_challenger
     assert sum(world.staking.stakeOf(world.bob)[:2]) == STAKE - PENALTY

@@ -51,7 +51,7 @@ def test_a_minimum_above_the_total(evm):
     match = world.against(lie)
     while not match.phase.is_over:
         world.evm.sleep(MOVE_SECONDS)
-        match.step(OperatorMind(lie), ChallengerMind(world.honest))
+        assert match.step(OperatorMind(lie), ChallengerMind(world.honest))
     assert match.won_by_challenger
 
 

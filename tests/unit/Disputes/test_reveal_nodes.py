@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from opg.game import ChallengerMind, OperatorMind, Phase, RevealNodes
-from opg.tensor.commitment import fold, tensor_root_of
+from opg.game import ChallengerMind, OperatorMind, Phase, Pick, RevealNodes
+from opg.tensor.commitment import bundle_of, fold, node, tensor_root_of
 from tests.evm import reverts
 from tests.game_world import CLOCK_SECONDS, GameWorld, chain
 from tests.liars import corrupted
@@ -90,6 +90,24 @@ def test_the_second_level_of_a_long_trace(evm):
         match.send(other)
     match.send(right)
     assert (match.phase, match.state.depth_left) == (Phase.BLAME, 4)
+
+
+def test_the_three_levels_of_the_longest_trace(world):
+    """A million operations, which all seem to make the same: nobody looks into them before one is blamed."""
+    nodes = [keccak(b"made")]
+    for _ in range(20):
+        nodes.append(node(nodes[-1], nodes[-1]))
+    header = ([150], 0, 1 << 20, bytes(32), b"\5" * 32, [0])
+    version = world.models.publish(world.model, header, b"\1" * 32, "cid", "", 1, sender=world.charlie).value
+    match = world.open(world.answer(version=version, output=bundle_of(nodes[:1])))
+    seven = [nodes[13]] * 128
+    match.call("revealTrace", match.id, match.answer, header, seven, nodes[:1], [nodes[:20]], sender=world.frank)
+    match.send(Pick(0, nodes[13], nodes[13:20]))
+    match.send(RevealNodes([nodes[6]] * 128))
+    assert (match.phase, match.state.depth_left) == (Phase.PICK_TRACE, 13)
+    match.send(Pick(0, nodes[6], nodes[6:13]))
+    match.send(RevealNodes([nodes[0]] * 64))
+    assert (match.phase, match.state.depth_left) == (Phase.BLAME, 6)
 
 
 def test_the_second_level_of_a_long_tensor(evm):

@@ -23,6 +23,8 @@ def test_games_are_counted(market, inference, digest):
         assert inference.contest(digest, sender=market.dave).event("Contested").openGames == count
     for count in (2, 1, 0):
         assert inference.release(digest, sender=market.dave).event("Released").openGames == count
+    with reverts("NotContested", digest):
+        inference.release(digest, sender=market.dave)
 
 
 @pytest.mark.parametrize("verb", ["release", "refute"])

@@ -61,6 +61,16 @@ def test_dust_is_nobodys_but_the_operators(market, inference, fee):
     assert sum(parts) == fee
 
 
+def test_what_was_asked_for_nothing_pays_nobody(market, inference):
+    """No event says that somebody was paid."""
+    inference.offer(market.version, 0, sender=market.bob)
+    req = market.ask(fee=0)
+    market.fulfil(req)
+    market.after_window()
+    events = [event.name for event in inference.finalise(req, [OUTPUT], sender=market.dave).events]
+    assert events == ["Unlocked", "Finalised"]
+
+
 def test_shares_never_pass_the_fee(market, inference):
     """Attack 17: the most that a protocol and an owner may take leaves an operator something."""
     greedy = market.models.register("greedy", 5_000, sender=market.charlie).value
@@ -259,6 +269,13 @@ def test_a_reentrant_payee_fetches_its_share_once(market, inference, evm):
     assert (receiver.calls(), receiver.attempts(), receiver.successes()) == (1, 5, 0)
     assert receiver.fetched() == market.token.balanceOf(receiver) == owed
     assert market.token.balanceOf(inference) == PRICE - owed
+
+
+def test_where_nothing_is_called_no_gas_is_asked_for(market, inference):
+    req = market.ask(callback_gas=CALLBACK_GAS)
+    market.fulfil(req)
+    market.after_window()
+    inference.finalise(req, [OUTPUT], sender=market.dave, gas=CALLBACK_GAS)
 
 
 def test_a_callback_is_never_starved(market, inference, evm):

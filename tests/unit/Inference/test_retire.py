@@ -51,6 +51,10 @@ def test_it_never_comes_back(market, inference, contested, role):
         inference.grantRole(role, market.dave, sender=market.admin)
 
 
+def test_it_may_have_another_role(market, inference, contested):
+    inference.grantRole(inference.DEFAULT_ADMIN_ROLE(), market.dave, sender=market.admin)
+
+
 def test_who_gives_the_role_back_is_retired_too(market, inference, role):
     inference.renounceRole(role, market.dave, sender=market.dave)
     assert inference.retired(market.dave)

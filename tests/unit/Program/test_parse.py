@@ -144,7 +144,8 @@ def test_rule_2_at_most_2_to_the_28_words(program):
 
 
 def test_rule_2_at_most_4096_steps(program):
-    for reduced in [(4096,), (64, 64), (4097,), (64, 65), (2**32 - 1,), (2**16, 2**16), (2**31, 2)]:
+    """However many: nothing overflows."""
+    for reduced in [(4096,), (64, 64), (4097,), (64, 65), (2**32 - 1,), (2**16, 2**16), (2**31, 2), (2**32 - 1,) * 12]:
         axes = len(reduced)
         op = Op(Kind.REDUCE, Fn.ADD, (), reduced, (Access(0, (0,) * axes),))
         assert parsed(program, op) == (op.steps <= 4096)

@@ -93,8 +93,17 @@ def test_parts_never_exceed_the_whole(staking, token, alice, bob, charlie, frank
     staking.reward(bob, amount, sender=frank)
     parts = [staking.settle(bob, who, sender=frank).value for who in (alice, charlie)]
     own = staking.creditOf(bob)
-    assert own >= amount * 6 // 10
+    assert own == amount - amount * 4 // 10
     assert amount - 2 <= own + sum(parts) <= amount
+
+
+def test_what_does_not_divide_among_shares_is_paid_to_nobody(evm, staking, alice, bob, frank):
+    """Attack 17: else incomes could add up to more than came in."""
+    staking.delegate(bob, 3, 0, sender=alice)
+    evm.sleep(THAWING_SECONDS)
+    staking.settle(bob, alice, sender=alice)
+    assert staking.reward(bob, 1, sender=frank).event("Rewarded").delegated == 1
+    assert staking.settle(bob, alice, sender=alice).value == 0
 
 
 def test_delegating_just_before_income_earns_nothing_of_it(evm, staking, alice, bob, frank, charlie, warm):
@@ -149,6 +158,7 @@ def test_income_outlives_the_pool(evm, staking, alice, bob, charlie, dave, frank
     staking.slash(bob, 2**256 - 1, dave, sender=dave)
     assert staking.reward(bob, OPG, sender=frank).event("Rewarded").delegated == 0
     staking.delegate(bob, 5 * OPG, 2_000, sender=charlie)
+    assert staking.delegationOf(bob, alice)[:2] == (0, 0)
     evm.sleep(THAWING_SECONDS)
     staking.settle(bob, charlie, sender=charlie)
     staking.reward(bob, 100 * OPG, sender=frank)

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from scripts.mutate import CAMPAIGN, ROOT, Compiler, targets
-from scripts.mutations import mutants_of
+from scripts.mutations import mutants_of, switched
 
 SOURCE = """
 pragma solidity 0.8.37;
@@ -42,6 +42,7 @@ CHANGES = {
     "min: a < b ? a : b → (b)",
     "ceilDiv: (a + b - 1) / b → (a) / b",
 }
+CODE = {"C.sol": {"C": ["evm.bytecode.object"]}}
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +56,16 @@ def test_every_check_part_clamp_and_rounding_is_found(compiler):
     unit = compiler.compile({"C.sol": SOURCE}, {"C.sol": {"": ["ast"]}})["sources"]["C.sol"]["ast"]
     found = mutants_of(SOURCE, unit)
     assert {f"{m.function}: {m.what}" for m in found} == CHANGES
-    for mutant in found:  # each is one that compiles, and changes nothing else
-        compiler.compile({"C.sol": mutant.apply(SOURCE)}, {"C.sol": {"C": ["evm.bytecode.object"]}})
+    for mutant in found:  # each is one that compiles
+        compiler.compile({"C.sol": mutant.apply(SOURCE)}, CODE)
+
+
+def test_many_changes_stand_in_one_build_each_behind_a_switch(compiler):
+    unit = compiler.compile({"C.sol": SOURCE}, {"C.sol": {"": ["ast"]}})["sources"]["C.sol"]["ast"]
+    found = [mutant for mutant in mutants_of(SOURCE, unit) if mutant.has_switch]
+    made = compiler.compile({"C.sol": switched(SOURCE, found)}, CODE)["contracts"]["C.sol"]["C"]
+    code = made["evm"]["bytecode"]["object"]
+    assert all(f"{mutant.mark:064x}" in code for mutant in found)
 
 
 def test_every_contract_has_tests_that_exist():
