@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo deploy test test-deep bench models mutate gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep bench bench-watch models mutate gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -34,8 +34,12 @@ test-deep: compile lint ## the long campaigns
 models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
 	@scripts/models.sh
 
-bench: setup ## the executor beside onnxruntime; ARGS="--model magika --profile" for one model and where its time goes
-	@python -m scripts.bench $(ARGS)
+bench: compile ## the executor beside onnxruntime, then the node; ARGS="--model magika --profile" for one model and where its time goes, ARGS=--node
+	@$(if $(filter --node,$(ARGS)),python -m scripts.bench_node $(filter-out --node,$(ARGS)),python -m scripts.bench $(ARGS))
+	$(if $(ARGS),,python -m scripts.bench_node)
+
+bench-watch: setup ## what auditing costs; ARGS="--machines 1 --machines 2" for clusters of different size
+	@python -m scripts.bench_watch $(ARGS)
 
 mutate: compile ## checks dropped and roundings reversed, one by one: does a test fail? ARGS="--contract Staking"
 	@nice -n 10 python -m scripts.mutate $(ARGS)

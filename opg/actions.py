@@ -89,11 +89,33 @@ def incomes_of(chain: Chain, operator: str) -> dict[str, int]:
     return {name: int(chain.read(name, "incomeOf", operator)) for name in PAYMASTERS}
 
 
-def collect(sender: Sender) -> int:
-    """Fetches all that the contracts owe the sender, and its part of what has gathered for its stake; gives the sum."""
-    for name, income in incomes_of(sender.chain, sender.address).items():
+def pay_income(sender: Sender, operator: str) -> None:
+    """Sends on what has gathered for an operator and its delegators. Anyone may."""
+    for name, income in incomes_of(sender.chain, operator).items():
         if income:
-            sender.send(name, "payIncome", sender.address)
+            sender.send(name, "payIncome", operator)
+
+
+def settle(sender: Sender, delegator: str) -> int:
+    """Credits an account's income with each operator that it delegates to, and lets stake earn that has become warm; gives
+    what was credited. Anyone may."""
+    chain, total = sender.chain, 0
+    for operator in chain.read("Staking", "operatorsOf", delegator):
+        active, earning, warm_at, income = chain.read("Staking", "delegationOf", operator, delegator)
+        if earning:
+            pay_income(sender, operator)
+            income = chain.read("Staking", "delegationOf", operator, delegator)[3]
+        if income or (active > earning and chain.now() >= warm_at):
+            sender.send("Staking", "settle", operator, delegator)
+            total += income
+    return total
+
+
+def collect(sender: Sender) -> int:
+    """Fetches all that the contracts owe the sender, and its part of what has gathered for stake, its own or delegated;
+    gives the sum."""
+    pay_income(sender, sender.address)
+    settle(sender, sender.address)
     total = 0
     for name, owed in credits_of(sender.chain, sender.address).items():
         if owed:

@@ -16,6 +16,7 @@ from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
+from opg.cli_stake import stake_app, withdraw
 from opg.cli_watch import watch_app
 from opg.console import (
     DEFAULT_RPC,
@@ -75,6 +76,8 @@ app.add_typer(node_app, name="node")
 app.add_typer(watch_app, name="watch")
 app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
+app.add_typer(stake_app, name="stake")
+operator_app.command()(withdraw)
 app.command()(explain)
 app.add_typer(governance.app, name="proposal")
 app.command()(governance.delegate)
@@ -103,7 +106,7 @@ def compile_(model: Model, bind: Bindings = "") -> None:
         ("constants", f"{report.constants:,}, {report.constant_words:,} words"),
         ("multiply-adds", f"{report.macs:,}"),
         ("largest tensor", f"{report.largest_tensor:,} words"),
-        ("dearest proof of an element", f"about {report.worst_gas:,} gas: {report.worst_op}"),
+        ("dearest proof of an element", f"at most {report.worst_gas:,} gas: {report.worst_op}"),
         ("largest proof", f"{report.worst_proof_bytes:,} bytes"),
     ]
     _table(model.name, rows)
@@ -286,6 +289,9 @@ def operator_stake(
     actions.stake(sender, amount(quantity))
     active, _, _ = sender.chain.read("Staking", "stakeOf", sender.address)
     out.print(f"active stake: {shown(active)}")
+    missing = sender.chain.read("Staking", "minStake") - active
+    if missing > 0:
+        out.print(f"{shown(missing)} are missing to the minimum: nobody can ask you before")
 
 
 @operator_app.command("status")
@@ -320,21 +326,6 @@ def operator_thaw(
 
     thaw_id, until = actions.thaw(sender_of(connect(rpc, manifest), keystore), amount(quantity))
     out.print(f"thaw {thaw_id} is over at {moment(until)}; then: opg operator withdraw {thaw_id}")
-
-
-@operator_app.command("withdraw")
-def operator_withdraw(
-    thaw_id: Annotated[int, typer.Argument(help="Number that `thaw` gave.")],
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Takes out stake that has thawed."""
-    from opg.chain import emitted
-
-    sender = sender_of(connect(rpc, manifest), keystore)
-    sent = sender.send("Staking", "finishThaw", thaw_id)
-    out.print(f"withdrawn: {shown(emitted(sender.chain, sent, 'Staking', 'Unstaked')[0]['amount'])}")
 
 
 @operator_app.command("offer")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from opg.console import (
     Rpc,
     VersionId,
     address,
+    basis_points,
     connect,
     err,
     out,
@@ -54,7 +54,7 @@ def model_register(
     from opg import actions
 
     sender = sender_of(connect(rpc, manifest), keystore)
-    model_id = actions.register_model(sender, name, _basis_points(fee), [_parent(each) for each in parent or ()])
+    model_id = actions.register_model(sender, name, basis_points(fee), [_parent(each) for each in parent or ()])
     out.print(f"model {model_id}: {name}, owned by {sender.address}")
 
 
@@ -184,14 +184,4 @@ def _parent(named: str) -> tuple[int, int]:
     number, colon, percent = named.partition(":")
     if not colon or not number.isdecimal():
         raise BadInput(f"{named!r} is not a parent", "write the model's number and its part in percent, like 7:20")
-    return int(number), _basis_points(percent)
-
-
-def _basis_points(percent: str) -> int:
-    try:
-        value = Decimal(percent) * 100
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
-        raise BadInput(f"{percent!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
-    return int(value)
+    return int(number), basis_points(percent)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +14,14 @@ from rich.console import Console
 from rich.table import Table
 
 from opg.errors import BadInput, OPGError
+from opg.words import OPG
+from opg.words import moment as moment
+from opg.words import percent as percent
+from opg.words import shown as shown
 
 if TYPE_CHECKING:
     from opg.chain import Chain, Sender
 
-OPG = 10**18
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
 PIPED = 500  # what another program reads is not folded
@@ -80,9 +82,15 @@ def amount(text: str) -> int:
     return int(value)
 
 
-def shown(wei: int) -> str:
-    """An amount of OPG for people."""
-    return f"{Decimal(wei) / OPG:,f} OPG"
+def basis_points(text: str) -> int:
+    """Hundredths of a percent of a decimal number of percent: `12.5`."""
+    try:
+        value = Decimal(text) * 100
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
+        raise BadInput(f"{text!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
+    return int(value)
 
 
 def _plain(text: str) -> str:
@@ -106,11 +114,6 @@ def address(text: str) -> str:
     if not is_address(text):
         raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
     return str(to_checksum_address(text))
-
-
-def moment(seconds: int) -> str:
-    """Unix seconds for people."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def stop_event() -> threading.Event:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from opg.words import moment
+
 
 class OPGError(Exception):
     """Base of all errors that a person using OPG can do something about."""
@@ -67,7 +69,7 @@ class TransactionRefused(OPGError):
         self.label = label
         self.name = name
         self.arguments = arguments or {}
-        shown = ", ".join(f"{key}={_short(value)}" for key, value in self.arguments.items())
+        shown = ", ".join(f"{key}={_short(key, value)}" for key, value in self.arguments.items())
         super().__init__(f"{label}: {name}({shown})", ADVICE.get(name, "nothing was changed on chain"))
 
 
@@ -129,6 +131,10 @@ class NotStaked(OPGError):
     """The operator has too little stake behind its answers."""
 
 
+class StakeRefused(OPGError):
+    """Stake cannot be moved as wanted: too little, too early, in jail."""
+
+
 class NoBond(OPGError):
     """The challenger has too few OPG to open a dispute."""
 
@@ -136,6 +142,9 @@ class NoBond(OPGError):
 class NothingToDispute(OPGError):
     """The answer is right, or can no longer be disputed."""
 
+
+MOMENTS = ("until", "deadline", "earliest", "latest")  # arguments of custom errors that are unix seconds
+PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
     "WindowOver": "the answer can no longer be disputed; nothing is left to do",
@@ -157,6 +166,14 @@ ADVICE = {
     "FeeTooLow": "raise the fee to the operator's price",
     "BadDeadline": "choose a deadline between the earliest and the latest shown",
     "ThawingNotOver": "wait until the time shown, then try again",
+    "NoSuchThaw": "see yours with: opg stake show",
+    "NotEnoughDelegated": "see what you have where: opg stake show",
+    "CommissionTooHigh": "raise --max-commission, or choose another operator",
+    "TooManyOperators": "leave one operator with all you have there first: opg stake undelegate",
+    "PoolSpent": "nearly all of this stake was slashed; begin with another operator",
+    "OperatorJailed": "wait until the time shown, then: opg stake rehabilitate",
+    "ZeroAmount": "name an amount above zero",
+    "BusinessPaused": "the guardian has paused this until the time shown; exits go on",
     "StakeLocked": "wait until open requests are settled, or take out less",
     "NameTaken": "choose another name",
     "DeprecatedVersion": "ask for a later version of the model",
@@ -182,7 +199,9 @@ ADVICE = {
 }
 
 
-def _short(value: Any) -> str:
+def _short(key: str, value: Any) -> str:
+    if key in MOMENTS and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
+        return moment(value)
     if isinstance(value, bytes):
         return "0x" + value.hex()
     return str(value)

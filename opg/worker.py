@@ -8,8 +8,10 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
+import queue
 import signal
 import tempfile
+import threading
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import DupFd
 from typing import IO, Any
@@ -66,13 +68,26 @@ def work(pipe: Connection, shared: int, threads: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.environ.setdefault("OPG_THREADS", str(threads))
     versions = receive(shared)
+    for version in versions.values():  # the first execution loads the kernels, and no request should wait for that
+        _execute(version, tuple(bytes(4 * words) for words in version.program.input_words))
     pipe.send("ready")
-    while True:
+    ahead: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(pipe, ahead), daemon=True).start()
+    while (order := ahead.get()) is not None:
+        number, batch = order
         try:
-            number, batch = pipe.recv()
-        except (EOFError, OSError):
+            pipe.send([_execute(versions[number], inputs) for inputs in batch])
+        except OSError:
             return
-        pipe.send([_execute(versions[number], inputs) for inputs in batch])
+
+
+def _read(pipe: Connection, ahead: queue.SimpleQueue[Any]) -> None:
+    """Takes what comes at once: nobody waits for us to read while we wait for them to."""
+    try:
+        while True:
+            ahead.put(pipe.recv())
+    except (EOFError, OSError):
+        ahead.put(None)
 
 
 def _execute(version: LoadedVersion, inputs: tuple[bytes, ...]) -> tuple[bool, tuple[bytes, ...] | str]:

@@ -46,6 +46,8 @@ ROWS = (
         "OP Stack ≈612,000"),
     Row("full dispute, all moves of both sides, MiniLM's size", ("MiniLM dispute, all moves",), 5_000_000,
         "OP Stack 28.2M, BoLD ≈31M a side"),
+    Row("the same, MiniLM itself, half of all its operations", ("MiniLM's own dispute in any op: median",), 5_000_000, "–"),
+    Row("the same, the dearest of its operations", ("MiniLM's own dispute in any op: most",), 5_000_000, "–"),
     Row("dearest proof of any operation, one transaction", ("Referee.element: dearest product",), TX_GAS_CAP, "–"),
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from scripts.gas_table import measured as gas
 from tests.models import LADDER, Ladder, run
 
 
@@ -22,10 +23,11 @@ def row(model: Ladder) -> str:
             overall, each = max(overall, off.max() / top), max(each, (off[large] / np.abs(want)[large]).max())
             same &= np.array_equal(got.argmax(-1), want.argmax(-1))
     report = compiled.report
+    measured = f"{gas()[f'Referee.element: worst of {model.name}']:,}"
     nodes, ops = sum(report.operators.values()), len(compiled.program.encoded)
     return (
         f"| {model.name} | {', '.join(f'`{k}={v}`' for k, v in model.bindings.items())} | {nodes} | {ops:,} | {report.constant_words:,} "
-        f"| {report.macs / 1e6:,.1f} M | {report.worst_gas:,} | {tried} | {'all' if same else 'NOT ALL'} | {overall:.1e} | {each:.1e} |"
+        f"| {report.macs / 1e6:,.1f} M | {measured} · {report.worst_gas:,} | {tried} | {'all' if same else 'NOT ALL'} | {overall:.1e} | {each:.1e} |"
     )
 
 

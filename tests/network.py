@@ -41,12 +41,13 @@ from scripts.stage import DIGITS, Stage
 ROOT = Path(__file__).resolve().parents[1]
 WAIT_SECONDS = 120
 CUSTOMERS, TOWERS = 5, 2
-CUSTOMER_OPG, TOWER_OPG = 1_000, 2_000
+CUSTOMER_OPG, TOWER_OPG = 1_000, 300
 PRICE_ON_CHAIN = OPG
 PRICES = {"honest": OPG // 100, "crasher": 9 * OPG // 1000, "liar": 8 * OPG // 1000}  # who lies is cheap
 STAKES = {"honest": 20_000, "crasher": 20_000}
 LIAR_STAKES = (1_400, 5_000)  # with the first, one lie is enough to be out
 LIE_SHARE = 0.08
+BUDGET = 200  # OPG that a watchtower has in bonds at once: four games
 AUDITS = (1.0, 0.5, 0.2, 0.0, 0.0)  # of the customers
 OPEN = (1).to_bytes(32, "big")
 GONE = bytes(32)
@@ -208,7 +209,8 @@ class Network:
             self._bring(name)
         for number in range(TOWERS):
             account = self.stage.person(opg=TOWER_OPG)
-            options = ["watch", "--model", str(DIGITS), "--poll", "0.3", "--data", str(self.folder / f"tower-{number}")]
+            options = ["watch", "--model", str(DIGITS), "--poll", "0.3", "--budget", str(BUDGET), "--workers", str(self.workers),
+                       "--data", str(self.folder / f"tower-{number}")]  # fmt: skip
             self.towers.append((account, self._process(f"tower-{number}", account.account, "opg.cli", *options)))
         for number, audit in enumerate(AUDITS):
             account, data = self.stage.person(opg=CUSTOMER_OPG), self.folder / f"customer-{number}"
@@ -244,9 +246,10 @@ class Network:
 
     # ------------------------------------------------------------------ the middle
 
-    def trade(self, seconds: float, crash_every: tuple[float, float], liars: int) -> None:
+    def trade(self, seconds: float, crash_every: tuple[float, float], liars: int, towers: bool) -> None:
         """Lets everybody go on for a while. One operator is killed at random times and started again at once or a little later; a liar
-        that sits in jail is followed by another one, `liars` in all. Goes on longer when too little has happened.
+        that sits in jail is followed by another one, `liars` in all. With `towers`, watchtowers are killed in the middle of their games, too.
+        Goes on longer when too little has happened.
         """
         crasher = next(each for each in self.operators if each.name == "crasher")
         begun = time.monotonic()
@@ -256,6 +259,10 @@ class Network:
             self.check_processes()
             if time.monotonic() >= crash_at and not (over and crasher.kills):
                 self._crash(crasher)
+                if towers:
+                    _, tower = self.draw.choice(self.towers)
+                    tower.kill()
+                    tower.start()
                 crash_at = time.monotonic() + self.draw.uniform(*crash_every)
             if len(self.liars) < liars and self.jailed(self.liars[-1]):
                 self._bring("liar")
@@ -286,8 +293,8 @@ class Network:
         self.wait("the answers", lambda: not any(self._due(each) for each in self.honest))
         known = self.known()
         self.wait("the audits", lambda: all(known <= self.audited(tower) for _, tower in self.towers))
-        wrong = [signed.digest for signed in self.answers() if not self.is_right(signed)]
-        self.wait("the disputes", lambda: all(self.refuted(digest) for digest in wrong))
+        wrong = [signed for signed in self.answers() if not self.is_right(signed)]
+        self.wait("the disputes", lambda: all(self.paid_for(signed) for signed in wrong))
         self.wait("the games", lambda: not self.open_games())
 
     def _dispute_the_rest(self) -> None:
@@ -405,6 +412,15 @@ class Network:
 
     def refuted(self, digest: bytes) -> bool:
         return bool(self.chain.read("Inference", "answerState", digest)[2])
+
+    def paid_for(self, wrong: SignedAnswer) -> bool:
+        """Whether a lie was refuted; or given off chain, by somebody who has nothing left to lose and whom nobody can rely on."""
+        return self.refuted(wrong.digest) or (bool(wrong.signature) and not any(self.stake(wrong.answer.operator)))
+
+    def stake(self, operator: str) -> tuple[int, int]:
+        """Active and thawing."""
+        active, thawing, _ = self.chain.read("Staking", "stakeOf", operator)
+        return int(active), int(thawing)
 
     def state(self, request_id: bytes) -> bytes:
         return bytes(self.chain.read("Inference", "requestState", request_id))

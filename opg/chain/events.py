@@ -32,8 +32,8 @@ class Event:
 class EventReader:
     """Follows some events of some contracts, oldest first.
 
-    `topics` is pairs of contract and event names; `first_indexed`, when given, is what the first indexed
-    argument must be. `confirmations` blocks are left unread at the head, so a short re-organisation is
+    `topics` is pairs of contract and event names; `first_indexed` and `second_indexed`, when given, are what these
+    arguments must be. `confirmations` blocks are left unread at the head, so a short re-organisation is
     never seen. Reading the same block twice does no harm to the readers here: they ask the chain for the
     state of things before they act.
     """
@@ -45,11 +45,12 @@ class EventReader:
         start: int | None = None,
         confirmations: int = 0,
         first_indexed: bytes | None = None,
+        second_indexed: bytes | None = None,
     ) -> None:
         self.chain = chain
         self.cursor = chain.deployment.block if start is None else start
         self.confirmations = confirmations
-        self.first_indexed = first_indexed
+        self.indexed = (first_indexed, second_indexed)
         self._decoders: dict[tuple[str, bytes], tuple[str, str, Any]] = {}
         for contract_name, event_name in topics:
             contract = chain.contract(contract_name)
@@ -80,8 +81,9 @@ class EventReader:
 
     def _logs(self, first: int, last: int) -> list[Any]:
         topics: list[Any] = [sorted({"0x" + topic.hex() for _, topic in self._decoders})]
-        if self.first_indexed is not None:
-            topics.append("0x" + self.first_indexed.hex())
+        topics += [word if word is None else "0x" + word.hex() for word in self.indexed]
+        while topics[-1] is None:
+            topics.pop()  # an event with fewer indexed arguments has no such topic
         wanted: Any = {
             "address": sorted({address for address, _ in self._decoders}),
             "fromBlock": first,

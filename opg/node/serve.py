@@ -93,6 +93,8 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
         host=host,
         port=port,
         log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # nothing here depends on where a request comes from
         limit_concurrency=MAX_CONNECTIONS,
         timeout_graceful_shutdown=max(1, int(node.policy.drain_seconds)),
     )

@@ -1,7 +1,7 @@
 """Executors in processes of their own, fed in batches. One that dies is replaced, and what it worked on is tried again.
 
-A batch is whatever waits for one version when a worker gets free: alone, a request waits for nobody; under load, a message to a worker
-carries many.
+A batch is whatever waits for one version when a worker has room: alone, a request waits for nobody; under load, a message to a worker
+carries many. While a worker executes one batch the next one already lies with it, so that it never waits for us.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from opg.worker import Inherited, share, work
 
 Tensors = tuple[bytes, ...]
 TRIES = 2
+AHEAD = 2  # batches that lie with a worker: the one that it executes, and the next
 START_SECONDS = 120.0
 MAX_PAUSE_SECONDS = 5.0
 
@@ -65,6 +66,15 @@ class _Job:
         self.tries = 0
 
 
+class _Course:
+    """What lies with one process: batches in the order in which it answers them."""
+
+    def __init__(self) -> None:
+        self.batches: deque[list[_Job]] = deque()
+        self.fed = False  # nothing more will come
+        self.over = False  # the process is at its end
+
+
 class WorkerPool:
     """`count` processes, each with all versions.
 
@@ -90,6 +100,7 @@ class WorkerPool:
         self.deaths = 0
         self.processes: list[Any] = [None] * count
         self._jobs: deque[_Job] = deque()
+        self._courses: list[_Course] = []
         self._changed = threading.Condition()
         self._closing = False
         self._threads = [
@@ -102,15 +113,16 @@ class WorkerPool:
 
     @property
     def waiting(self) -> int:
-        return len(self._jobs)
+        ahead = (len(batch) for course in self._courses.copy() for batch in list(course.batches)[1:])
+        return len(self._jobs) + sum(ahead)
 
     def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
         job = _Job(version.id, inputs)
         with self._changed:
-            if self._closing or len(self._jobs) >= self.max_waiting:
+            if self._closing or self.waiting >= self.max_waiting:
                 raise Busy("the node has too much to do", "try again in a moment")
             self._jobs.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         return job.result.result()
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
@@ -146,7 +158,7 @@ class WorkerPool:
             ready = pipe is not None
             if ready:
                 self._count(+1)
-                self._serve(pipe)
+                self._serve(process, pipe)
                 self._count(-1)
             process.kill()
             process.join()
@@ -175,57 +187,106 @@ class WorkerPool:
             pass
         return process, None
 
-    def _serve(self, pipe: Connection) -> None:
+    def _serve(self, process: Any, pipe: Connection) -> None:
         """Feeds one process until it dies, or the pool ends."""
-        while True:
-            batch = self._take()
-            if not batch:
-                return
-            begin = time.monotonic()
-            try:
-                pipe.send((batch[0].version, [job.inputs for job in batch]))
-                if not pipe.poll(self.job_seconds):
-                    raise TimeoutError(f"nothing came for {self.job_seconds:.0f} seconds")
-                results = pipe.recv()
-            except (EOFError, OSError) as problem:
-                self._again(batch, problem)
-                return
-            self.seen(len(batch), time.monotonic() - begin)
-            for job, (good, value) in zip(batch, results, strict=True):
-                if good:
-                    job.result.set_result(value)
-                else:
-                    job.result.set_exception(
-                        WorkerFailed(f"the model could not be executed: {value}", "tell the operator")
-                    )
-
-    def _take(self) -> list[_Job]:
-        """The oldest request and others for the same version. One that killed a worker goes alone."""
+        course = _Course()
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._closing)
-            if not self._jobs:
+            self._courses.append(course)
+        feeder = threading.Thread(target=self._feed, args=(pipe, course), daemon=True)
+        feeder.start()
+        problem: Exception | None = None
+        try:
+            while self._receive(pipe, course):
+                pass
+        except (EOFError, OSError) as found:
+            problem = found
+            process.kill()  # or the feeder could wait for ever for one that hangs
+        with self._changed:
+            course.over = True
+            self._courses.remove(course)
+            self._changed.notify_all()
+        feeder.join()
+        if problem is not None:
+            self._again(course.batches, problem)
+
+    def _feed(self, pipe: Connection, course: _Course) -> None:
+        """Sends batches ahead. One that cannot be sent stays among those that the process has: it is tried again."""
+        try:
+            while batch := self._take(course):
+                pipe.send((batch[0].version, [job.inputs for job in batch]))
+        except OSError:
+            pass  # the receiver meets the same
+        finally:
+            with self._changed:
+                course.fed = True
+                self._changed.notify_all()
+
+    def _receive(self, pipe: Connection, course: _Course) -> bool:
+        """Hands out the results of the oldest batch; False when the pool ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: course.batches or course.fed)
+            if not course.batches:
+                return False
+            batch, begin = course.batches[0], time.monotonic()
+        if not pipe.poll(self.job_seconds):
+            raise TimeoutError(f"nothing came for {self.job_seconds:.0f} seconds")
+        results = pipe.recv()
+        with self._changed:
+            course.batches.popleft()
+            self._changed.notify_all()
+        self.seen(len(batch), time.monotonic() - begin)
+        for job, (good, value) in zip(batch, results, strict=True):
+            if good:
+                job.result.set_result(value)
+            else:
+                job.result.set_exception(WorkerFailed(f"the model could not be executed: {value}", "tell the operator"))
+        return True
+
+    def _take(self, course: _Course) -> list[_Job]:
+        """A batch for a process that has room; nothing when the process or the pool is at its end."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: course.over or (self._has_room(course) if self._jobs else self._closing),
+            )
+            if course.over or not self._jobs:
                 return []
-            first = self._jobs.popleft()
-            if first.tries:
-                return [first]
-            batch, others = [first], deque[_Job]()
-            # an equal share for each worker, so that none idles while another works through all
-            share = max(1, min(self.max_batch, -(-(len(self._jobs) + 1) // len(self._threads))))
-            while self._jobs and len(batch) < share:
-                job = self._jobs.popleft()
-                (batch if job.version == first.version and not job.tries else others).append(job)
-            self._jobs.extendleft(reversed(others))
+            batch = self._next_batch()
+            course.batches.append(batch)
+            self._changed.notify_all()
             return batch
 
-    def _again(self, batch: list[_Job], problem: Exception) -> None:
+    def _has_room(self, course: _Course) -> bool:
+        """A process gets work ahead only when all are at work, and there is enough for each: what lies with one waits for that one."""
+        if not course.batches:
+            return True
+        enough = len(self._jobs) >= len(self._threads) and all(each.batches for each in self._courses)
+        return enough and len(course.batches) < AHEAD
+
+    def _next_batch(self) -> list[_Job]:
+        """The oldest request and others for the same version. One that killed a worker goes alone."""
+        first = self._jobs.popleft()
+        if first.tries:
+            return [first]
+        batch, others = [first], deque[_Job]()
+        # an equal share for each worker, so that none idles while another works through all
+        share = max(1, min(self.max_batch, -(-(len(self._jobs) + 1) // len(self._threads))))
+        while self._jobs and len(batch) < share:
+            job = self._jobs.popleft()
+            (batch if job.version == first.version and not job.tries else others).append(job)
+        self._jobs.extendleft(reversed(others))
+        return batch
+
+    def _again(self, batches: deque[list[_Job]], problem: Exception) -> None:
+        """Puts back what a process did not answer, in the old order. Only its first batch can have been the reason."""
         with self._changed:
-            for job in reversed(batch):
-                job.tries += 1  # from now on it goes alone: a companion may have been the reason
-                if job.tries >= TRIES:
-                    reason = f"the executing process died ({type(problem).__name__})"
-                    job.result.set_exception(WorkerFailed(reason, "try again; if it stays, tell the operator"))
-                else:
-                    self._jobs.appendleft(job)
+            for batch in reversed(batches):
+                for job in reversed(batch):
+                    job.tries += batch is batches[0]  # from now on it goes alone: a companion may have been the reason
+                    if job.tries >= TRIES:
+                        reason = f"the executing process died ({type(problem).__name__})"
+                        job.result.set_exception(WorkerFailed(reason, "try again; if it stays, tell the operator"))
+                    else:
+                        self._jobs.appendleft(job)
             self._changed.notify_all()
 
     def _count(self, change: int) -> None:

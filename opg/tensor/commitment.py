@@ -215,7 +215,7 @@ def _arrays(tensors: Sequence[np.ndarray]) -> list[np.ndarray]:
 def forest(tensors: Sequence[np.ndarray], listed: bool = False) -> Forest:
     """Commits to many tensors at once; listed: with the list tree over their roots."""
     arrays = _arrays(tensors)
-    made = layout(tuple(array.size for array in arrays), len(arrays) if listed else 0)
+    made = layout(tuple([array.size for array in arrays]), len(arrays) if listed else 0)
     digests = np.empty((made.rows, 32), dtype=np.uint8)
     if arrays:
         made.run(arrays, digests)

@@ -74,9 +74,8 @@ class Layout:
         self.leaves = sum(map(chunk_count, lengths)) or listed
         self._longs: list[np.ndarray] = []
         self._used = 0
-        self._relative: list[
-            tuple[np.ndarray | range, np.ndarray | int]
-        ] = []  # places in `longs`, and what they are relative to
+        # places in `longs`, and what they are relative to
+        self._relative: list[tuple[np.ndarray | range, np.ndarray | int]] = []
         self.firsts: list[int] = []
         stages: list[list[list[int]]] = [[]]  # by their height the blocks, the number of its tensor in front of each
         starts = []
@@ -155,13 +154,16 @@ class Layout:
     def run(self, tensors: Sequence[np.ndarray], digests: np.ndarray) -> None:
         """Fills in the digests, an array of shape [rows, 32] in which the leaves of a list tree without tensors stand."""
         longs = np.empty_like(self.longs)
-        starts = np.array([0, address(longs), address(digests), *map(address, tensors)])
+        start = address(longs)
+        starts = np.array([0, start, address(digests), *map(address, tensors)])
         starts.take(self.relative, out=longs, mode="clip")
         longs += self.longs
         if not hasattr(_scratch, "own"):
             _scratch.own = Scratch()
-        schedule = Schedule(longs, self.own_entries, len(self.entries), self.tickets)
-        schedule.run(_scratch.own, threads() if self.leaves > SMALL else 1)
+        if self.leaves <= SMALL:
+            library.run_alone(start + 8 * self.own_entries, len(self.entries), _scratch.own.address(0))
+        else:
+            Schedule(longs, self.own_entries, len(self.entries), self.tickets).run(_scratch.own, threads())
 
 
 def _cut(stages: list[list[list[int]]], row: int, count: int, depth: int, tensor: int, length: int) -> None:
@@ -187,7 +189,7 @@ def _cut(stages: list[list[list[int]]], row: int, count: int, depth: int, tensor
         height, stage, tensor, length = height + levels, stage + 1, -1, 0
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def layout(lengths: tuple[int, ...], listed: int = 0) -> Layout:
     """The layout for these lengths; those used last are kept."""
     return Layout(lengths, listed)

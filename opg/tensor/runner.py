@@ -96,7 +96,7 @@ class Keeper:
         except IndexError:
             memory = Memory(self.plan)
         memory.run(inputs)
-        words = np.frombuffer(memory.words, dtype=np.uint32)  # lives as long as any part of it
+        words = np.frombuffer(memoryview(memory.words), dtype=np.uint32)  # lives as long as any part of it
         weakref.finalize(words, self._keep, memory).atexit = False
         first, rows = self.plan.digests, self.plan.hashing.rows
         digests = words[first : first + 8 * rows].view(np.uint8).reshape(rows, 32)

@@ -127,7 +127,16 @@ _HERE: dict[int, LoadedVersion] = {}
 def _begin(descriptor: int, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # reaches the watchtower, which ends us
     os.environ.setdefault("OPG_THREADS", str(threads))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _HERE.update(receive(descriptor))
+
+
+def _end_with_parent() -> None:
+    """The queue of a pool stays open in its processes: they would wait for ever for a watchtower that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
 
 
 def _judge_here(version_id: int, subjects: Sequence[Subject]) -> list[Verdict]:

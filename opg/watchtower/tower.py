@@ -105,8 +105,9 @@ class Watchtower:
         player.start()
         self._repeat(self.audit, stop, poll_seconds)
         player.join()
+        came = self.report()
         self.close()
-        say("stopped", **self.report())
+        say("stopped", **came)
 
     def close(self) -> None:
         """Ends the engine and closes the notes."""
@@ -123,7 +124,8 @@ class Watchtower:
         counts = self.notes.counts()
         names = ("audited", "right", "wrong", "left out", "not judged", "withheld batches", "unread batches")
         states = ("waiting", "playing", "won", "lost", "moot", "late", "bounty")
-        return {name: counts[name] for name in names + states} | {"bonds out": self.disputes.bonds_out}
+        found = {name: counts[name] for name in names + states} | {"bonds out": self.disputes.bonds_out}
+        return {name.replace(" ", "_"): number for name, number in found.items()}
 
     def _play(self) -> None:
         self.disputes.tick(self.version)

@@ -17,7 +17,7 @@ from opg.chain.local import LocalChain, free_port
 from opg.client import Client
 from opg.errors import OPGError
 from opg.tensor import Kind, Trace
-from opg.versions import load_version
+from opg.versions import LoadedVersion, load_version
 from opg.vouchers import VoucherBook
 from scripts.demo.books import OWNER_FEE_BPS, Books
 from scripts.demo.processes import WAIT_SECONDS, Processes, answers_http, command
@@ -139,8 +139,8 @@ class Demo:
         raise OPGError(f"no lowest bit of operation {op} changes the answer")
 
     def lying(self, *place: int, tensors: tuple[bytes, ...]) -> Trace:
-        executor = LyingExecutor(*place)
-        return load_version(self.chain, self.version_id, self.subject.path, executor).trace(tensors)
+        """What a liar's node makes of it."""
+        return LoadedVersion(self.version.published, self.version.compiled, LyingExecutor(*place)).trace(tensors)
 
     def serve(self) -> None:
         self.step("An operator serves it, a watchtower watches")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from opg.errors import ModelUnreadable
 from opg.tensor import Kind, Program
@@ -68,8 +69,11 @@ class Subject(ABC):
         return sums[self.layer]
 
     @cached_property
-    def session(self) -> onnxruntime.InferenceSession:
-        onnxruntime.disable_telemetry_events()
+    def session(self) -> Any:
+        """onnxruntime with the same file. Without this setting it writes an identifier of the machine, by being imported."""
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        import onnxruntime
+
         onnxruntime.set_default_logger_severity(3)
         return onnxruntime.InferenceSession(self.path, providers=["CPUExecutionProvider"])
 

@@ -13,9 +13,10 @@ from tests.evm import Evm
 from tests.property.Channels.test_books import ChannelsBooks
 from tests.property.Disputes.test_books import DisputesBooks
 from tests.property.Inference.test_books import InferenceBooks
+from tests.property.OpenGradientFacade.test_books import FacadeBooks
 from tests.property.Staking.test_books import StakingBooks
 
-MACHINES = (ChannelsBooks, DisputesBooks, InferenceBooks, StakingBooks)
+MACHINES = (ChannelsBooks, DisputesBooks, FacadeBooks, InferenceBooks, StakingBooks)
 EXAMPLES, STEPS = (60, 50) if DEEP else (3, 20)
 
 

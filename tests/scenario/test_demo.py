@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import DEEP
 from tests.models import magika
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def play(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "scripts.demo", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            said, complained = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # it ends what it started; killed it could not
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, said, complained)
 
 
 def left_behind(tmp_path: Path) -> list[str]:
@@ -74,14 +82,14 @@ def check_story(done: subprocess.CompletedProcess[str], words: list[str]) -> Non
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("place", [None, "7:3", "0:31"])
+@pytest.mark.parametrize("place", [None, "0:31", *(["7:3"] if DEEP else [])])
 def test_demo_tells_the_whole_story_of_digits(tmp_path, place):
     done = play(tmp_path, *DIGITS, *(["--lie-at", place] if place else []))
     check_story(done, OF_DIGITS + told(place))
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", [None, "45:7"])
+@pytest.mark.parametrize("place", [None, *(["45:7"] if DEEP else [])])
 def test_demo_tells_the_whole_story_of_magika(tmp_path, place):
     magika()
     done = play(tmp_path, *(["--lie-at", place] if place else []))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 
+from opg.tensor.compiler.drafts import Draft, Operand
+from opg.tensor.compiler.folding import Folder
 from opg.tensor.compiler.types import FLOAT, LONG, SMALL, from_words, words_of
 from opg.tensor.compiler.values import (
     Ref,
@@ -34,8 +35,6 @@ from opg.tensor.program import (
     IARGMAX,
     MAX_REDUCTION,
     NO_VALUE,
-    Access,
-    Guard,
     Kind,
     Op,
     Program,
@@ -63,64 +62,11 @@ NEUTRAL = {
 }  # fmt: skip
 
 
-@dataclass
-class Operand:
-    """What one operand of a draft reads; `ref` None: the immediate `fill`."""
-
-    ref: Ref | None
-    coefs: list[int]
-    base: int = 0
-    fill: int = 0
-    guards: list[tuple[int, int, list[int]]] = field(default_factory=list)  # offset, limit, coefs
-
-    def lists(self) -> list[list[int]]:
-        return [self.coefs, *(g[2] for g in self.guards)]
-
-
-@dataclass
-class _Draft:
-    kind: int
-    fn: int
-    dims: list[int]
-    reduced: list[int]
-    operands: list[Operand]
-    count: int = 0
-    stride: int = 0
-
-    def merge(self) -> None:
-        """Drops axes of one and joins neighbours that every operand walks as one."""
-        every = [c for o in self.operands for c in o.lists()]
-        for dims, offset in ((self.reduced, len(self.dims)), (self.dims, 0)):
-            for at in reversed(range(len(dims))):
-                axis = offset + at
-                if dims[at] == 1:
-                    del dims[at]
-                elif at + 1 < len(dims) and all(c[axis] == c[axis + 1] * dims[at + 1] for c in every):
-                    dims[at + 1] *= dims[at]
-                    del dims[at]
-                else:
-                    continue
-                for coefs in every:
-                    del coefs[axis]
-
-    def op(self, number: dict[Ref, int] | None = None) -> Op:
-        operands = []
-        for o in self.operands:
-            value = NO_VALUE if o.ref is None else number[o.ref] if number else 0
-            guards = tuple(Guard(offset, limit, tuple(coefs)) for offset, limit, coefs in o.guards)
-            operands.append(Access(value, tuple(o.coefs), o.base, o.fill, guards))
-        return Op(self.kind, self.fn, tuple(self.dims), tuple(self.reduced), tuple(operands), self.stride, self.count)
-
-    def key(self) -> tuple:
-        operands = [(o.ref, *o.coefs, o.base, o.fill, *((a, b, *c) for a, b, c in o.guards)) for o in self.operands]
-        return (self.kind, self.fn, *self.dims, -1, *self.reduced, self.count, self.stride, *operands)
-
-
 class Builder:
     """Collects ops; equal ops and equal constants are kept once, unused results dropped."""
 
     def __init__(self) -> None:
-        self.drafts: list[_Draft] = []
+        self.drafts: list[Draft] = []
         self.arrays: list[np.ndarray] = []
         self.lengths: dict[Ref, int] = {}
         self._constants: dict[bytes, int] = {}
@@ -169,7 +115,7 @@ class Builder:
              reduced: Sequence[int] = (), count: int = 0, stride: int = 0, fold: bool = True) -> Value:  # fmt: skip
         """One op, or a constant when all it reads is. Raises TensorError where it is beyond the referee's limits."""
         check_size(dims)
-        draft = _Draft(int(kind), int(fn), list(dims), list(reduced), list(operands), count, stride)
+        draft = Draft(int(kind), int(fn), list(dims), list(reduced), list(operands), count, stride)
         draft.merge()
         op = draft.op()
         if not well_formed(op, ANY_NUMBER) or decode(op.encode()) != op:
@@ -194,7 +140,7 @@ class Builder:
         copies = [
             Operand(o.ref, list(o.coefs), o.base, o.fill, [(a, b, list(c)) for a, b, c in o.guards]) for o in operands
         ]
-        draft = _Draft(int(kind), int(fn), list(dims), list(reduced), copies)
+        draft = Draft(int(kind), int(fn), list(dims), list(reduced), copies)
         draft.merge()
         return draft.op()
 
@@ -520,14 +466,21 @@ class Builder:
 
     # ---- the end
 
-    def finish(self, input_words: Sequence[int], outputs: Sequence[Value]) -> Program:
-        """Keeps what the outputs need and numbers the values."""
-        needed, todo = set(), [v.ref[1] for v in outputs]
+    def _needed(self, results: Sequence[Ref]) -> set[int]:
+        """The ops that these results follow from."""
+        needed, todo = set(), [ref[1] for ref in results]
         while todo:
             at = todo.pop()
             if at not in needed:
                 needed.add(at)
                 todo += [o.ref[1] for o in self.drafts[at].operands if o.ref and o.ref[0] == "op"]
+        return needed
+
+    def finish(self, input_words: Sequence[int], outputs: Sequence[Value]) -> Program:
+        """Keeps what the outputs need and numbers the values."""
+        results = [v.ref for v in outputs]
+        Folder(self.drafts, self.arrays, self._constant_ref, results).fold(self._needed(results))
+        needed = self._needed(results)
         used = sorted({o.ref[1] for i in needed for o in self.drafts[i].operands if o.ref and o.ref[0] == "constant"})
         number: dict[Ref, int] = {("input", i): i for i in range(len(input_words))}
         for at in used:

@@ -10,6 +10,7 @@ from eth_account import Account
 from opg.chain import Sender
 from opg.chain.deploying import OPG
 from opg.errors import TransactionRefused
+from opg.words import moment
 
 
 def test_refusal_names_the_contracts_error_and_its_arguments(stage):
@@ -19,7 +20,7 @@ def test_refusal_names_the_contracts_error_and_its_arguments(stage):
     with pytest.raises(TransactionRefused) as refused:
         operator.send("Staking", "finishThaw", 1)
     assert (refused.value.name, refused.value.arguments) == ("ThawingNotOver", {"until": until})
-    assert f"ThawingNotOver(until={until})" in str(refused.value)
+    assert f"ThawingNotOver(until={moment(until)})" in str(refused.value)
     assert refused.value.advice
 
 

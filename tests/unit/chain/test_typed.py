@@ -75,6 +75,9 @@ def test_evidence_survives_json():
         {"version": -1},
         {"input": "zz"},
         {"operator": "0x12"},
+        {"deadline": 2**64},  # what a contract cannot take is worth nothing
+        {"nonce": 2**256},
+        {"input": "0x" + "12" * 31},
         {"more": 1},
     ],
 )

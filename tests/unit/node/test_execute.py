@@ -113,6 +113,35 @@ def test_request_that_never_ends_is_given_up(pool, fragile, picture):
     assert pool.run(fragile, picture()) == fragile.execute(picture())
 
 
+def test_next_request_lies_with_a_process_that_is_at_work(pool, fragile, picture):
+    def ahead():
+        with pool._changed:
+            return [job for course in pool._courses for batch in list(course.batches)[1:] for job in batch]
+
+    with ThreadPoolExecutor(8) as threads:
+        hanging = [threads.submit(pool.run, fragile, starting_with(Fragile.HANG, picture())) for _ in range(2)]
+        good = [threads.submit(pool.run, fragile, picture(n)) for n in range(4)]
+        until = time.monotonic() + 10
+        while not (found := ahead()) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert found
+        assert [each.result() for each in good] == [fragile.execute(picture(n)) for n in range(4)]
+        assert all(isinstance(each.exception(), WorkerFailed) for each in hanging)
+
+
+def test_what_only_lay_with_a_process_is_not_blamed_for_its_death(fragile, picture):
+    made = WorkerPool({fragile.id: fragile}, 1, max_batch=1, max_waiting=40, job_seconds=30)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            bad = threads.submit(made.run, fragile, starting_with(Fragile.KILL, picture()))
+            good = [threads.submit(made.run, fragile, picture(n)) for n in range(6)]
+            assert [each.result() for each in good] == [fragile.execute(picture(n)) for n in range(6)]
+            assert isinstance(bad.exception(), WorkerFailed)
+        assert made.deaths == 2, "the request that kills was tried twice, and took nothing else with it"
+    finally:
+        made.close()
+
+
 def test_error_in_the_executor_is_one_requests_error(pool, fragile, picture):
     deaths = pool.deaths
     with pytest.raises(WorkerFailed, match="ValueError: no"):

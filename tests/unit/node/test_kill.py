@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 KILLS = 20 if DEEP else 2
 PAYERS = 4
 START_SECONDS = 90
+LIFE_SECONDS = 1_800  # of a request: a restart on a busy machine takes longer than the minute that others have
 
 
 class Process:
@@ -90,7 +91,9 @@ class Asker(threading.Thread):
     def ask(self) -> None:
         total = (len(self.replies) + 1) * PRICE
         voucher = make_voucher(self.stage.chain, self.payer.account, self.host.address, self.version.model_id, total)
-        request = body(self.stage.chain, self.host, self.picture(len(self.replies)), self.payer.account, nonce=total)
+        late = self.stage.chain.now() + LIFE_SECONDS
+        picture = self.picture(len(self.replies))
+        request = body(self.stage.chain, self.host, picture, self.payer.account, nonce=total, deadline=late)
         request["voucher"] = voucher.json()
         self.begun += 1
         while not self.stop.is_set():

@@ -1,3 +1,19 @@
 """See tests/stage.py."""
 
+import pytest
+
+from opg.watchtower import Watchtower
+from scripts.liar import LyingExecutor
+from scripts.stage import DIGITS
 from tests.stage import digits, host, picture, session_stage, stage, user, version  # noqa: F401
+
+
+@pytest.fixture
+def tower(stage, tmp_path):  # noqa: F811
+    """A watchtower with 100 OPG."""
+    return Watchtower(stage.chain, stage.person(opg=100), [DIGITS], tmp_path / "tower.sqlite")
+
+
+@pytest.fixture
+def liar(host):  # noqa: F811
+    return host(executor=LyingExecutor(2, 5))

@@ -4,61 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from opg import actions
 from opg.answers import SignedAnswer
 from opg.chain.deploying import OPG
 from opg.errors import ModelUnreadable
 from opg.game import Phase
-from opg.games import read_game
-from opg.watchtower import Watchtower
+from opg.watchtower import Rules, Watchtower
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
 from tests.unit.node.test_infer import body
-
-ROUNDS = 12
-
-
-@pytest.fixture
-def tower(stage, tmp_path):
-    """A watchtower with 100 OPG."""
-    return Watchtower(stage.chain, stage.person(opg=100), [DIGITS], tmp_path / "tower.sqlite")
-
-
-@pytest.fixture
-def liar(host):
-    return host(executor=LyingExecutor(2, 5))
-
-
-def play(tower, *hosts, rounds=ROUNDS):
-    """Everybody does what there is to do, in turns."""
-    for _ in range(rounds):
-        for host in hosts:
-            host.node.tick()
-        tower.tick()
-        report = tower.report()
-        if report["audited"] and not report["waiting"] + report["playing"]:
-            return
-
-
-def game_of(tower, digest):
-    chain = tower.chain
-    return read_game(chain, bytes(chain.read("Disputes", "gameIdOf", digest, tower.sender.address)))
-
-
-def ask_on_chain(stage, user, host, picture):
-    deadline = stage.chain.now() + 100
-    request_id, terms = actions.request(user, stage.version_id, host.address, picture, OPG, deadline)
-    host.node.tick()
-    host.node.tick()
-    return terms, host.node.store.answer_to(request_id)
-
-
-def refuted(stage, digest):
-    return stage.chain.read("Inference", "answerState", digest)[2]
-
-
-def stakes(stage, host):
-    return stage.chain.read("Staking", "stakeOf", host.address)[0]
+from tests.watching import ROUNDS, ask_on_chain, game_of, play, refuted, stakes
 
 
 def test_right_answers_are_left_alone(stage, tower, host, user, picture):
@@ -131,7 +85,7 @@ def test_withheld_batch_is_given_up_when_its_window_is_over(stage, tower, liar, 
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     tower._later.clear()
     tower.tick()
-    assert (tower.report()["unread batches"], tower.report()["withheld batches"]) == (0, 1)
+    assert (tower.report()["unread_batches"], tower.report()["withheld_batches"]) == (0, 1)
 
 
 def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host, picture):
@@ -145,6 +99,24 @@ def test_data_that_is_not_what_was_committed_is_not_believed(stage, tower, host,
     with made.serving():
         tower.tick()
     assert tower.report()["audited"] == 0
+
+
+def test_batch_that_a_reorganisation_put_in_the_place_of_another_is_judged(stage, tower, liar, host, picture):
+    """The same number on chain, the same block: another operator's answers."""
+    honest = host()
+    honest.node.infer(body(stage.chain, honest, picture()))
+    signed = SignedAnswer.from_json(liar.node.infer(body(stage.chain, liar, picture())))
+    before = stage.local.rpc("evm_snapshot")
+    assert honest.node.commit() == 1
+    with honest.serving(), liar.serving():
+        tower.tick()
+        stage.local.rpc("evm_revert", before)
+        assert liar.node.commit() == 1
+        tower.tick()
+        tower.tick()
+        assert (tower.report()["right"], tower.report()["wrong"]) == (1, 1)
+        play(tower, liar)
+    assert refuted(stage, signed.digest)
 
 
 def test_surfaced_answer_is_judged(stage, tower, liar, user, picture):
@@ -169,11 +141,11 @@ def test_silent_liar_loses_by_the_clock(stage, tower, liar, user, picture):
 @pytest.mark.parametrize("forgets", [False, True])
 def test_watchtower_that_dies_between_any_two_moves_still_wins(stage, liar, user, picture, tmp_path, forgets):
     """A new process for every move; with its notes, or with nothing but the chain."""
-    sender = stage.person(opg=100)
+    sender, rules = stage.person(opg=100), Rules(budget=stage.chain.read("Disputes", "bond"))
     _, wrong = ask_on_chain(stage, user, liar, picture())
     for number in range(ROUNDS):
         notes = tmp_path / (f"tower-{number}.sqlite" if forgets else "tower.sqlite")
-        tower = Watchtower(stage.chain, sender, [DIGITS], notes)
+        tower = Watchtower(stage.chain, sender, [DIGITS], notes, rules)
         tower.tick()
         tower.close()
         liar.node.tick()
@@ -210,7 +182,7 @@ def test_versions_without_a_file_are_not_judged(stage, liar, user, picture, tmp_
     blind = Watchtower(stage.chain, stage.person(opg=100), [], tmp_path / "blind.sqlite")
     ask_on_chain(stage, user, liar, picture())
     blind.tick()
-    assert blind.report()["not judged"] == 1
+    assert blind.report()["not_judged"] == 1
     assert "no model file for version 1" in capsys.readouterr().err
 
 

@@ -1,0 +1,23 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+OPG = 10**18
+
+
+def shown(wei: int) -> str:
+    """An amount of OPG: `1,234.5 OPG`."""
+    return f"{Decimal(wei) / OPG:,f} OPG"
+
+
+def percent(bps: int) -> str:
+    """Basis points: `12.5 %`."""
+    return f"{(Decimal(bps) / 100).normalize():f} %"
+
+
+def moment(seconds: int) -> str:
+    """Unix seconds: `2026-11-21 12:00:00 UTC`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
