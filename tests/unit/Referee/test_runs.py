@@ -163,3 +163,12 @@ def test_axes_are_walked_as_one_only_where_every_form_goes_on(referee):
         access = Access(0, coefs, guards=(Guard(0, 105, guard),))
         given, want = ops.of(Op(Kind.REDUCE, Fn.IADD, (), reduced, (access,)), [ops.floats(1, 200)]).arguments()
         assert referee.element(*given) == want
+
+
+def test_a_row_begins_where_it_comes_in_bounds(referee):
+    """From below in strides, to the very first word or past it; a row that is long enough to be copied."""
+    for base in (-4, -5, -6, -7):
+        for coef in (2, 3):
+            access = Access(0, (coef,), base, 1 << 20)
+            given, want = ops.of(Op(Kind.REDUCE, Fn.IADD, (), (20,), (access,)), [ops.floats(1, 200)]).arguments()
+            assert referee.element(*given) == want
