@@ -2,9 +2,10 @@
 
 import pytest
 
-from opg.game import Phase
+from opg.game import ChallengerMind, OperatorMind, Phase
 from tests.evm import reverts
-from tests.game_world import BOND, BOUNTY, CLOCK_SECONDS, PENALTY, PURSE, STAKE
+from tests.game_world import BOND, BOUNTY, CLOCK_SECONDS, PENALTY, PURSE, STAKE, GameWorld, chain
+from tests.liars import corrupted
 
 OPERATORS = [Phase.REVEAL_TRACE, Phase.REVEAL_NODES, Phase.REVEAL_CHUNK]
 CHALLENGERS = [Phase.BLAME, Phase.PICK_NODE, Phase.PROVE]
@@ -30,6 +31,15 @@ def test_with_another_answer(world, match, alice):
     other = match.answer | {"operator": world.dave.address}
     with reverts("WrongAnswer", match.id):
         match.call("claimTimeout", match.id, other, sender=alice)
+
+
+def test_an_operator_that_hides_the_rest_of_a_long_trace_loses(evm):
+    world = GameWorld(evm, chain(op_count=257, words=1))
+    lie = corrupted(world.honest, 200, 0)
+    match = world.against(lie)
+    match.play_until(Phase.REVEAL_TRACE_NODES, OperatorMind(lie), ChallengerMind(world.honest))
+    match.time_out()
+    assert match.won_by_challenger
 
 
 @pytest.mark.parametrize("phase", OPERATORS)

@@ -44,6 +44,7 @@ def test_description_is_for_ever(facade, market):
         [PICTURE, MASK | {"low": -(2**31) - 1}],
         [PICTURE, MASK | {"high": 2**32}],
         [PICTURE | {"high": 1}, MASK],
+        [PICTURE | {"low": -1}, MASK],
     ],
 )
 def test_description_has_to_fit_the_version(facade, market, fresh, inputs):

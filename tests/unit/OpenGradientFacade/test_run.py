@@ -82,6 +82,15 @@ def test_inputs_of_any_length(facade, market, count):
     ]
 
 
+def test_version_that_is_not_described_is_refused(facade, market):
+    """Nobody knows the order of its inputs, not even that there are none."""
+    version = market.publish([1])
+    facade.at.prefer(CID, version, market.bob, sender=market.alice)
+    for tensors in ([], [tensor()]):
+        with reverts("NotDescribed", version):
+            facade.run(*tensors)
+
+
 def test_single_number_has_no_shape(facade, market):
     market.version = market.publish([1])
     facade.at.describe(market.version, [PICTURE | {"shape": []}], sender=market.charlie)

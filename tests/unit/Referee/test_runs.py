@@ -155,3 +155,20 @@ def test_gaps_are_opened_when_that_is_cheaper(referee):
     assert count((4,), (640,)) == 4
     assert count((2, 4), (2048, 1)) == 2
     assert count((400, 2), (1, 2048)) == 1
+
+
+def test_axes_are_walked_as_one_only_where_every_form_goes_on(referee):
+    """The guard counts through both axes, the address jumps between them."""
+    for reduced, coefs, guard in [((2, 9), (100, 1), (9, 1)), ((2, 9), (9, 1), (100, 1)), ((2, 3), (100, 1), (3, 1))]:
+        access = Access(0, coefs, guards=(Guard(0, 105, guard),))
+        given, want = ops.of(Op(Kind.REDUCE, Fn.IADD, (), reduced, (access,)), [ops.floats(1, 200)]).arguments()
+        assert referee.element(*given) == want
+
+
+def test_a_row_begins_where_it_comes_in_bounds(referee):
+    """From below in strides, to the very first word or past it; a row that is long enough to be copied."""
+    for base in (-4, -5, -6, -7):
+        for coef in (2, 3):
+            access = Access(0, (coef,), base, 1 << 20)
+            given, want = ops.of(Op(Kind.REDUCE, Fn.IADD, (), (20,), (access,)), [ops.floats(1, 200)]).arguments()
+            assert referee.element(*given) == want

@@ -80,6 +80,15 @@ def test_a_broken_chunk_is_nothing(tree, length):
     assert tree.runRoot(0, (made.data * 2)[:length], [], 2) == NOTHING
 
 
+@pytest.mark.parametrize("extra", [1, 4, CHUNK_BYTES - 1])
+def test_words_behind_whole_chunks_are_nothing(tree, extra):
+    """They would be read with the rest, but no root holds them."""
+    made = tensor(5)
+    for first, last in ranges(5):
+        _, data, siblings, count = run(made, first, last)
+        assert tree.runRoot(first, data + bytes(extra), siblings, count) == NOTHING
+
+
 def test_a_node_cannot_stand_for_a_leaf(tree):
     """A tree of half the size has the same root over its nodes, but its depth is another: the preimage of a leaf is 256 bytes."""
     made = tensor(4)
