@@ -5,15 +5,15 @@ is equal.
 """
 
 from collections import defaultdict
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from tests.conftest import DEEP
 from tests.evm import Evm, Reverted, account, transactions_of
 from tests.lineage import Lineage
+from tests.machines import ChainMachine
 from tests.market import deploy_guardian, deploy_staking
 from tests.property.brake import CHANNELS, Brake, pauses
 from tests.typed import sign, vrs
@@ -190,15 +190,12 @@ def build(evm: Evm) -> tuple:
     return evm, opg, models, guardian, staking, channels, Views(evm)
 
 
-class ChannelsBooks(RuleBasedStateMachine):
-    new_evm = Evm
-    world: Any = None
+class ChannelsBooks(ChainMachine):
+    build = staticmethod(build)
 
     def __init__(self):
         super().__init__()
-        cls = type(self)
-        cls.world = cls.world or build(cls.new_evm())
-        self.evm, self.opg, self.models, self.guardian, self.staking, self.channels, self.views = cls.world
+        self.evm, self.opg, self.models, self.guardian, self.staking, self.channels, self.views = self.world
         self.mark, self.ghost = self.evm.snapshot(), Ghost()
         self.brake = Brake(self.evm, self.guardian, CHANNELS)
         for payer in PAYERS:
@@ -286,9 +283,12 @@ class ChannelsBooks(RuleBasedStateMachine):
             lambda: self.channels.authoriseKey(key, until, sender=payer),
         )
 
-    @rule(payer=payers, key=keys)
-    def revoke(self, payer, key):
-        """A payer takes it back."""
+    @rule(payer=payers, key=keys, newest=st.booleans())
+    def revoke(self, payer, key, newest):
+        """A payer takes it back: often one that still counts."""
+        alive = [pair for pair, until in self.ghost.key_until.items() if until >= self.evm.now]
+        if newest and alive:
+            payer, key = alive[-1]
         self.same(
             lambda: self.ghost.revoke(payer, key, self.evm.now),
             lambda: self.channels.revokeKey(key, sender=payer),

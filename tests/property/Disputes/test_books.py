@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from opg.game import (
     Blame,
@@ -50,6 +50,7 @@ from tests.game_world import (
     some_words,
 )
 from tests.liars import corrupted, dirty_leaf
+from tests.machines import ChainMachine
 from tests.market import (
     BURN_BPS,
     DAY,
@@ -104,16 +105,13 @@ def right_words(name: str, op: int) -> np.ndarray:
     return run_op(made.program.op(op), made.values)
 
 
-class DisputesBooks(RuleBasedStateMachine):
+class DisputesBooks(ChainMachine):
     """See above."""
 
-    new_evm = Evm
-    world: Any = None
+    build = staticmethod(build)
 
     def __init__(self) -> None:
         super().__init__()
-        cls = type(self)
-        cls.world = cls.world or build(cls.new_evm())
         self.traces = traces()
         self.aside = self.world.aside()
         self.aside.__enter__()

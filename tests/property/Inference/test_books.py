@@ -11,11 +11,12 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts, transactions_of
 from tests.lineage import Lineage
+from tests.machines import ChainMachine
 from tests.market import (
     BURN_BPS,
     INPUT_WORDS,
@@ -103,17 +104,14 @@ def build(evm: Evm) -> tuple[Market, Lineage, tuple, Views]:
     return market, family(market), (NOBODY, *(evm.deploy(*each).address for each in names)), Views(evm)
 
 
-class InferenceBooks(RuleBasedStateMachine):
+class InferenceBooks(ChainMachine):
     """bob serves, alice and dave ask, anyone contests."""
 
-    new_evm = Evm
-    world: Any = None
+    build = staticmethod(build)
 
     def __init__(self):
         super().__init__()
-        cls = type(self)
-        cls.world = cls.world or build(cls.new_evm())
-        self.market, lineage, self.receivers, self.views = cls.world
+        self.market, lineage, self.receivers, self.views = self.world
         self.lineage = deepcopy(lineage)
         self.mark = self.market.evm.snapshot()
         self.evm, self.inference, self.staking, self.token = (

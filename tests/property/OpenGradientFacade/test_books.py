@@ -9,10 +9,11 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from tests.conftest import DEEP
 from tests.evm import Contract, Evm, account, reverts, transactions_of
+from tests.machines import ChainMachine
 from tests.market import (
     BURN_BPS,
     COLLATERAL,
@@ -92,17 +93,14 @@ def build(evm: Evm) -> tuple[Market, Facade, Views]:
     return market, facade, Views(evm)
 
 
-class FacadeBooks(RuleBasedStateMachine):
+class FacadeBooks(ChainMachine):
     """Three users, two operators, one model."""
 
-    new_evm = Evm
-    world: Any = None
+    build = staticmethod(build)
 
     def __init__(self):
         super().__init__()
-        cls = type(self)
-        cls.world = cls.world or build(cls.new_evm())
-        self.market, self.facade, self.views = cls.world
+        self.market, self.facade, self.views = self.world
         self.evm, self.token = self.market.evm, self.market.token
         self.staking, self.inference = self.market.staking, self.market.inference
         self.mark = self.evm.snapshot()

@@ -4,14 +4,14 @@ and at any time, every number that the contract shows is the books', and what it
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts, transactions_of
+from tests.machines import ChainMachine
 from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
 from tests.property.brake import STAKING, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
@@ -49,17 +49,14 @@ def build(evm: Evm) -> tuple:
     return evm, guardian, token, staking, evm.deploy("OPGVotes", token, staking), Views(evm)
 
 
-class StakingBooks(RuleBasedStateMachine):
+class StakingBooks(ChainMachine):
     """Two operators, one of whom delegates to the other; two more delegators; two modules."""
 
-    new_evm = Evm
-    world: Any = None
+    build = staticmethod(build)
 
     def __init__(self):
         super().__init__()
-        cls = type(self)
-        cls.world = cls.world or build(cls.new_evm())
-        self.evm, guardian, self.token, self.staking, self.votes, self.views = cls.world
+        self.evm, guardian, self.token, self.staking, self.votes, self.views = self.world
         self.mark, self.brake = self.evm.snapshot(), Brake(self.evm, guardian, STAKING)
         self.books = {who: Operator(MODULES) for who in OPERATORS}
         self.thaws: dict[int, Thaw] = {}

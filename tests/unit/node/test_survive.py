@@ -136,7 +136,8 @@ def test_request_that_went_and_came_back_is_answered(stage, host, user, version,
     deadline = stage.chain.now() + 600
     stage.local.rpc("anvil_mine", 6)
     actions.approve(user, "Inference", OPG)
-    mark = stage.local.rpc("evm_snapshot")
+    mark, second = stage.local.rpc("evm_snapshot"), stage.chain.now() + 120  # the id of a request binds its second
+    stage.local.rpc("evm_setNextBlockTimestamp", second)
     request_id, terms = actions.request(user, version.id, made.address, picture(), OPG, deadline)
     list(made.node.duties.reader.read())
     made.node.store.keep_request(request_id, terms, picture())
@@ -145,6 +146,7 @@ def test_request_that_went_and_came_back_is_answered(stage, host, user, version,
     made.node.tick()
     assert made.node.store.requests("closed")[0][0] == request_id
     stage.local.rpc("anvil_mine", 3)
+    stage.local.rpc("evm_setNextBlockTimestamp", second)
     assert actions.request(user, version.id, made.address, picture(), OPG, deadline)[0] == request_id
     made.node.tick()
     assert state(stage, request_id) > 2
