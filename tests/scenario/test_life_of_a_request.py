@@ -132,6 +132,7 @@ def test_lie_of_one_bit_is_judged(world):
     assert w.staking.creditOf(w.challenger) == LOCAL.penalty // 2
     w.staking.burnSlashed({"from": w.user})
     assert w.opg.totalSupply() == 10**9 * OPG - LOCAL.penalty // 2
+    w.local.advance(1)  # no request ends in the second of its answer
     w.inference.refund(terms, {"from": w.user})
     assert w.inference.creditOf(w.user) == FEE
     assert np.any(lying.outputs[0] != w.trace.outputs[0])

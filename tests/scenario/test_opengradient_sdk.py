@@ -161,6 +161,7 @@ def test_liars_answer_through_the_facade_loses_and_the_fee_comes_back(world):
             tower.tick()
             time.sleep(0.05)
         assert world.read("Inference", "answerState", digest)[2], "the liar was not judged in time"
+        world.stage.local.advance(1)
         world.stage.bank.send("Inference", "refund", terms)
         assert facade.available(world.chain, world.user.address) == DEPOSIT
         assert world.read("Staking", "creditOf", tower.sender.address) == LOCAL.penalty // 2

@@ -33,6 +33,7 @@ def test_wrong_answer_on_chain_loses(stage, tower, liar, user, picture):
     me = tower.sender.address
     assert stage.chain.read("Disputes", "creditOf", me) == stage.chain.read("Disputes", "bond")
     assert stage.chain.read("Staking", "creditOf", me) == stage.chain.read("Disputes", "penalty") // 2
+    stage.local.advance(1)
     user.send("Inference", "refund", terms.abi())
     assert stage.chain.read("Inference", "creditOf", user.address) == OPG
 

@@ -110,4 +110,5 @@ def test_a_user_is_helped_also_when_there_is_nothing_to_win(stage, host, user, p
     with liar.serving():
         play(tower, liar, rounds=40)
     assert refuted(stage, wrong.digest)
+    stage.local.advance(1)
     user.send("Inference", "refund", terms.abi())
