@@ -81,6 +81,7 @@ def session(data: bytes, threads: int) -> object:
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # between its runs the processors are ours
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
