@@ -314,6 +314,7 @@ class Demo:
             f"{opg(burned)} OPG are burned, so lying to oneself never pays; {opg(bounty)} are the watchtower's bounty."
         )
         self.user.send("Staking", "burnSlashed")
+        self.local.advance(1)  # all of this may have taken less than the second in which nothing is refunded
         self.user.send("Inference", "refund", self.request.abi())
         tell("The user's fee is refunded. Whoever is owed something fetches it:")
         for name, person in self.payees():
