@@ -10,6 +10,7 @@ library Functions {
     using Float32 for uint256;
 
     uint256 internal constant WHERE = 0x40;
+    uint256 internal constant CLAMP = 0x41;
 
     uint256 private constant MASK = 0xffffffff;
     uint256 private constant WORD_BITS = 32;
@@ -34,7 +35,7 @@ library Functions {
         if (fn < 0x20) return 0;
         if (fn < 0x30) return 2;
         if (fn < 0x32) return 1;
-        return fn == WHERE ? 3 : 0;
+        return fn == WHERE || fn == CLAMP ? 3 : 0;
     }
 
     /// @notice The function on words. The code must have a meaning; operands beyond its arity are ignored.
@@ -45,7 +46,8 @@ library Functions {
         if (fn < 0x30) return _integer(fn, a, b);
         if (fn == 0x30) return a.fromInt();
         if (fn == 0x31) return a.toInt();
-        return a != 0 ? b : c;
+        if (fn == WHERE) return a != 0 ? b : c;
+        return a.max(b).min(c);
     }
 
     function _binary(uint256 fn, uint256 a, uint256 b) private pure returns (uint256) {

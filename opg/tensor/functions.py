@@ -77,6 +77,7 @@ class Fn(IntEnum):
     I2F = 0x30
     F2I = 0x31
     WHERE = 0x40
+    CLAMP = 0x41
 
 
 ARGMAX, ARGMIN, IARGMAX, IARGMIN = 0x50, 0x51, 0x52, 0x53  # only in REDUCE
@@ -91,7 +92,7 @@ def arity(fn: int) -> int:
         return 2
     if Fn.SQRT <= fn <= Fn.COS or fn in (Fn.I2F, Fn.F2I):
         return 1
-    return 3 if fn == Fn.WHERE else 0
+    return 3 if fn in (Fn.WHERE, Fn.CLAMP) else 0
 
 
 def apply(fn: int, *operands: Words) -> Words:
@@ -506,4 +507,5 @@ _TABLE: dict[int, Callable[..., Words]] = {
     Fn.I2F: lambda x: x.view(np.int32).astype(np.float32).view(np.uint32),
     Fn.F2I: lambda x: _f2i(_floats(x)),
     Fn.WHERE: lambda a, b, c: np.where(a != 0, b, c),
+    Fn.CLAMP: lambda a, b, c: _min(_max(a, b), c),
 }

@@ -479,7 +479,9 @@ class Builder:
     def finish(self, input_words: Sequence[int], outputs: Sequence[Value]) -> Program:
         """Keeps what the outputs need and numbers the values."""
         results = [v.ref for v in outputs]
-        Folder(self.drafts, self.arrays, self._constant_ref, results).fold(self._needed(results))
+        folder = Folder(self.drafts, self.arrays, self._constant_ref, input_words, results)
+        folder.fold(self._needed(results))
+        folder.read_past(self._needed(results))
         needed = self._needed(results)
         used = sorted({o.ref[1] for i in needed for o in self.drafts[i].operands if o.ref and o.ref[0] == "constant"})
         number: dict[Ref, int] = {("input", i): i for i in range(len(input_words))}

@@ -1,14 +1,16 @@
-"""Constants that a result is multiplied by, or that are added to it, become part of the operation that makes it.
+"""Constants that a result is multiplied by, or that are added to it, become part of the product that makes it, or of the one that reads it.
 
 A batch normalisation behind a convolution, a learnt scale, a division by six: each is an operation over a whole tensor at every inference, and nothing but other
-weights for the one before it. Only a result that nobody else reads is folded. What is computed stays the same but for roundings.
+weights for its neighbour. A maximum and a minimum are one clamp. Only a result that nobody else reads is folded. What is computed stays the same but for
+roundings.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -21,14 +23,21 @@ Intern = Callable[[np.ndarray], Ref]
 
 
 class Folder:
-    """Rewrites drafts in place: one that scales or shifts becomes its predecessor with other constants, which is then read by nobody."""
+    """Rewrites drafts in place: one that scales or shifts becomes its predecessor with other constants, or its reader takes other ones and reads past it."""
 
-    def __init__(self, drafts: list[Draft], arrays: list[np.ndarray], intern: Intern, outputs: Iterable[Ref]) -> None:
-        self.drafts, self.arrays, self.intern = drafts, arrays, intern
+    def __init__(
+        self,
+        drafts: list[Draft],
+        arrays: list[np.ndarray],
+        intern: Intern,
+        inputs: Sequence[int],
+        outputs: Iterable[Ref],
+    ) -> None:
+        self.drafts, self.arrays, self.intern, self.inputs = drafts, arrays, intern, inputs
         self.reads = Counter(outputs)
 
     def fold(self, needed: Iterable[int]) -> None:
-        """All of the drafts that are needed, in order."""
+        """Into what stands before: all of the drafts that are needed, in order."""
         order = sorted(needed)
         for at in order:
             self.reads.update(o.ref for o in self.drafts[at].operands if o.ref)
@@ -41,14 +50,22 @@ class Folder:
             made = None
             if before.kind == Kind.CONTRACT and before.fn == Fn.MUL and draft.fn in (Fn.MUL, Fn.ADD):
                 made = self._into_product(before, draft, by)
+            elif before.kind == Kind.MAP and by.ref is None and (before.fn, draft.fn) == (Fn.MAX, Fn.MIN):
+                made = replace(before, fn=int(Fn.CLAMP), operands=[*before.operands, _number(by.fill, before)])
             elif before.kind == Kind.MAP and by.ref is None and draft.fn in (Fn.MUL, Fn.DIV):
                 made = self._into_scale(draft, before, by.fill)
             if made is not None:
                 self.drafts[at] = made
 
+    def read_past(self, needed: Iterable[int]) -> None:
+        """All products of the drafts that are still needed."""
+        for at in sorted(needed):
+            while self.drafts[at].kind == Kind.CONTRACT and self.drafts[at].fn == Fn.MUL and self._read_past(at):
+                pass
+
     def _split(self, draft: Draft) -> tuple[Draft, Operand] | None:
         """A map over a whole result that only it reads, and a constant: what made the result, and the constant."""
-        if draft.kind != Kind.MAP or draft.fn not in (Fn.MUL, Fn.ADD, Fn.DIV) or len(draft.operands) != 2:
+        if draft.kind != Kind.MAP or draft.fn not in (Fn.MUL, Fn.ADD, Fn.DIV, Fn.MIN) or len(draft.operands) != 2:
             return None
         for result, by in (draft.operands, draft.operands[::-1]):
             if result.ref is None or result.ref[0] != "op" or (by.ref and by.ref[0] != "constant"):
@@ -56,9 +73,8 @@ class Folder:
             if draft.fn == Fn.DIV and by is draft.operands[0]:
                 continue
             before = self.drafts[result.ref[1]]
-            whole = result.base == 0 and tuple(result.coefs) == strides_of(tuple(draft.dims)) and not by.guards
-            same = np.prod(draft.dims, dtype=int) == np.prod(before.dims, dtype=int)
-            if whole and same and not result.guards and self.reads[result.ref] == 1:
+            whole = _whole(draft, result) and _words(draft) == _words(before)
+            if whole and not by.guards and self.reads[result.ref] == 1:
                 return before, by
         return None
 
@@ -145,18 +161,121 @@ class Folder:
     @staticmethod
     def _owned(product: Draft, weights: Operand, factor: np.ndarray, count: int) -> np.ndarray | None:
         """For each weight the factor of the one place of the last axis that reads it."""
-        axes = len(product.dims)
-        if any(weights.coefs[: axes - 1]):
+        places = _places(product, weights, count)
+        if places is None:
             return None
-        places = np.array([weights.base])
-        for dim, coef in zip([product.dims[-1], *product.reduced], weights.coefs[axes - 1 :], strict=True):
-            places = (places[:, None] + coef * np.arange(dim)).ravel()
-        if places.min() < 0 or places.max() >= count:
-            return None
-        owner = np.full(count, -1)
-        of = np.repeat(np.arange(product.dims[-1]), places.size // product.dims[-1])
+        owner, of = np.full(count, -1), np.arange(len(places))[:, None]
         owner[places] = of
         return None if (owner[places] != of).any() else np.where(owner < 0, np.float32(1), factor[owner])
+
+    # ---- in front of a product
+
+    def _read_past(self, at: int) -> bool:
+        """Whether the product now reads what was scaled or shifted, by one number, and has constants that do it.
+
+        `init + Σ (x·s + t)·w` is `(init + t·Σw) + Σ x·(w·s)`; where there is no x, as around an image, there is now what would have become it.
+        """
+        product = self.drafts[at]
+        fixed = [n for n in (0, 1) if product.operands[n].ref and product.operands[n].ref[0] == "constant"]
+        if len(fixed) != 1:
+            return False
+        reader, number = at, 1 - fixed[0]
+        moved = self._alone(product.operands[number])
+        if moved is not None and moved.kind == Kind.MOVE and len(moved.operands) == 1:
+            reader, number = product.operands[number].ref[1], 0
+        read = self.drafts[reader].operands[number]
+        before = self._alone(read)
+        found = None if before is None else self._of_one_number(before)
+        if found is None:
+            return False
+        source, fn, by = found
+        with np.errstate(all="ignore"):
+            fill = np.uint32(read.fill).view(np.float32)
+            past = np.float32(fill / by if fn == Fn.MUL else fill - by)
+        constants = (self._scaled_by if fn == Fn.MUL else self._shifted_by)(product, fixed[0], by)
+        if constants is None or not _ordinary(past):
+            return False
+        self.drafts[at] = replace(product, operands=constants)
+        operands = list(self.drafts[reader].operands)
+        operands[number] = replace(read, ref=source.ref, fill=int(past.view(np.uint32)))
+        self.drafts[reader] = replace(self.drafts[reader], operands=operands)
+        return True
+
+    def _size(self, ref: Ref) -> int:
+        """Words of a value, as long as drafts have one result for each place."""
+        return (
+            self.inputs[ref[1]]
+            if ref[0] == "input"
+            else _words(self.drafts[ref[1]])
+            if ref[0] == "op"
+            else self.arrays[ref[1]].size
+        )
+
+    def _alone(self, operand: Operand) -> Draft | None:
+        """What makes the result that an operand reads, if nobody else reads it."""
+        if operand.ref is None or operand.ref[0] != "op" or self.reads[operand.ref] != 1:
+            return None
+        return self.drafts[operand.ref[1]]
+
+    def _of_one_number(self, draft: Draft) -> tuple[Operand, Fn, np.float32] | None:
+        """Of a map that multiplies a whole value by one number, or adds one to it: the value, MUL or ADD, and the number."""
+        if draft.kind != Kind.MAP or draft.fn not in (Fn.MUL, Fn.ADD, Fn.DIV, Fn.SUB):
+            return None
+        source, by = draft.operands
+        if source.ref is None and draft.fn in (Fn.MUL, Fn.ADD):
+            source, by = by, source
+        if source.ref is None or by.ref is not None or not _whole(draft, source):
+            return None
+        if self._size(source.ref) != _words(draft):
+            return None
+        number = np.uint32(by.fill).view(np.float32)
+        with np.errstate(all="ignore"):
+            number = {Fn.DIV: np.float32(1) / number, Fn.SUB: -number}.get(draft.fn, number)
+        return (source, Fn.MUL if draft.fn in (Fn.MUL, Fn.DIV) else Fn.ADD, number) if _ordinary(number) else None
+
+    def _scaled_by(self, product: Draft, number: int, by: np.float32) -> list[Operand] | None:
+        weights = self._scaled(product, product.operands[number], np.array([by]))
+        return weights and [*product.operands[:number], weights, *product.operands[number + 1 :]]
+
+    def _shifted_by(self, product: Draft, number: int, by: np.float32) -> list[Operand] | None:
+        """Other initial values: with the shift times the sum of the weights that a place of the last axis reads."""
+        weights, init, axes = product.operands[number], product.operands[2], len(product.dims)
+        words = self.arrays[weights.ref[1]]
+        places = None if weights.guards else _places(product, weights, words.size)
+        row = self._row(init, init.coefs[:axes], product.dims[-1] if product.dims else 1)
+        if places is None or row is None:
+            return None
+        sums = words.view(np.float32)[places].sum(axis=1, dtype=np.float64)
+        with np.errstate(all="ignore"):
+            row = (row + by * sums).astype(np.float32)
+        return [*product.operands[:2], self._row_operand(row, len(init.coefs), axes)] if _ordinary(row) else None
+
+
+def _number(word: int, of: Draft) -> Operand:
+    return Operand(None, [0] * len(of.dims), 0, word)
+
+
+def _words(draft: Draft) -> int:
+    return prod(draft.dims)
+
+
+def _whole(draft: Draft, operand: Operand) -> bool:
+    """Whether a map reads a value word by word from its beginning."""
+    return operand.base == 0 and tuple(operand.coefs) == strides_of(tuple(draft.dims)) and not operand.guards
+
+
+def _places(product: Draft, weights: Operand, count: int) -> np.ndarray | None:
+    """The weights that each place of the last axis reads, shape [places, products]; None where other axes have a say, or some are missing."""
+    axes = len(product.dims)
+    if any(weights.coefs[: max(0, axes - 1)]):
+        return None
+    last = zip(product.dims[-1:], weights.coefs[axes - 1 : axes] if axes else (), strict=True)
+    places = np.array([[weights.base]]) + sum(
+        (coef * np.arange(dim)[:, None] for dim, coef in last), np.zeros((1, 1), int)
+    )
+    for dim, coef in zip(product.reduced, weights.coefs[axes:], strict=True):
+        places = (places[:, :, None] + coef * np.arange(dim)).reshape(len(places), -1)
+    return places if places.min() >= 0 and places.max() < count else None
 
 
 def _ordinary(numbers: np.ndarray | np.float32) -> bool:

@@ -133,7 +133,22 @@ def multiply_add_row(build: Builder, fn: int, acc: Value, a: Value, ia: Value, b
 
 
 LIGHT = frozenset(
-    {Fn.ADD, Fn.SUB, Fn.MUL, Fn.DIV, Fn.MIN, Fn.MAX, Fn.SQRT, Fn.NEG, Fn.ABS, Fn.IADD, Fn.ISUB, Fn.IMUL, Fn.WHERE}
+    {
+        Fn.ADD,
+        Fn.SUB,
+        Fn.MUL,
+        Fn.DIV,
+        Fn.MIN,
+        Fn.MAX,
+        Fn.SQRT,
+        Fn.NEG,
+        Fn.ABS,
+        Fn.IADD,
+        Fn.ISUB,
+        Fn.IMUL,
+        Fn.WHERE,
+        Fn.CLAMP,
+    }
 )
 
 

@@ -327,4 +327,5 @@ TABLE: dict[int, Callable[..., Lanes]] = {
     Fn.I2F: lambda x: x.to_float().words(),
     Fn.F2I: lambda x: _f2i(x.floats()),
     Fn.WHERE: lambda a, b, c: a.differs(0).where(b, c),
+    Fn.CLAMP: lambda a, b, c: _min(_max(a, b), c),
 }

@@ -118,3 +118,63 @@ def test_a_number_divided_by_a_result_is_no_scale():
     assert kinds(nodes, inputs, ["y"], constants) == {"MAP": 2}
     nodes = [node("Mul", ["x", "six"], "a"), node("Div", ["s", "a"], "y")]
     assert kinds(nodes, inputs, ["y"], constants) == {"MAP": 2}
+
+
+PADDED = {"w": array(5, 4, 3, 3), "d": array(4, 1, 3, 3), "c": array(5)}
+
+
+@pytest.mark.parametrize("weights,groups", [("w", 1), ("d", 4)])
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_what_a_convolution_reads_is_scaled_and_shifted_in_its_weights(weights, groups, pads):
+    """Also at its border, where there is nothing to shift."""
+    nodes = [
+        node("Tanh", ["x"], "a"),
+        node("Mul", ["a", "two"], "b"),
+        node("Add", ["one", "b"], "e"),
+        node("Div", ["e", "two"], "f"),
+        node("Sub", ["f", "one"], "g"),
+        node("Conv", ["g", weights], "y", group=groups, pads=pads),
+    ]
+    image = {"x": array(1, 4, 6, 5)}
+    found = kinds(nodes, image, ["y"], PADDED | {"two": np.float32(1.7), "one": np.float32(0.6)})
+    assert found["MAP"] == 1 and found["CONTRACT"] == 1
+
+
+def test_an_input_is_normalised_by_the_first_weights():
+    nodes = [node("Mul", ["x", "s"], "a"), node("Add", ["a", "t"], "b"), node("MatMul", ["b", "w"], "y")]
+    constants = {"s": np.float32(0.3), "t": np.float32(-1.5), "w": array(6, 4)}
+    assert kinds(nodes, {"x": array(3, 6)}, ["y"], constants) == {"CONTRACT": 1}
+
+
+def test_one_product_for_two_is_no_weight():
+    nodes = [node("Mul", ["x", "s"], "a"), node("MatMul", ["a", "z"], "y")]
+    given = {"x": array(3, 6), "z": array(6, 4)}
+    assert kinds(nodes, given, ["y"], {"s": np.float32(0.3)})["MAP"] == 1
+
+
+def test_a_shift_that_two_products_read_stays():
+    nodes = [
+        node("Add", ["x", "s"], "a"),
+        node("MatMul", ["a", "w"], "y"),
+        node("MatMul", ["a", "v"], "z"),
+    ]
+    constants = {"s": np.float32(0.3), "w": array(6, 4), "v": array(6, 4)}
+    assert kinds(nodes, {"x": array(3, 6)}, ["y", "z"], constants)["MAP"] == 1
+
+
+@pytest.mark.parametrize("shift", [np.array([0.5, 1, 2], np.float32), np.float32(np.inf), np.float32(3e38)])
+def test_a_shift_that_is_not_one_ordinary_number_stays(shift):
+    nodes = [node("Relu", ["x"], "a"), node("Add", ["a", "s"], "b"), node("MatMul", ["b", "w"], "y")]
+    constants = {"s": shift, "w": np.full((3, 4), 7, np.float32)}
+    assert kinds(nodes, {"x": array(5, 3)}, ["y"], constants)["MAP"] == 2
+
+
+@pytest.mark.parametrize("nodes,maps", [
+    ([node("Clip", ["x", "zero", "six"], "y")], 1),
+    ([node("Max", ["zero", "x"], "a"), node("Min", ["six", "a"], "y")], 1),
+    ([node("HardSwish", ["x"], "y")], 4),
+    ([node("Max", ["zero", "x"], "a"), node("Min", ["x", "a"], "y")], 2),
+])  # fmt: skip
+def test_two_bounds_are_one_clamp(nodes, maps):
+    given = {"x": np.array([[-7, -0.0, 0, 3, 6, 9, np.inf, np.nan]], np.float32)}
+    assert kinds(nodes, given, ["y"], {"zero": np.float32(0), "six": np.float32(6)}) == {"MAP": maps}

@@ -246,7 +246,7 @@ def activation(build: Ops, name: str, x: Value, alpha: float | None, beta: float
         return build.fmul(build.one(Fn.TANH, build.fmul(x, b if b else 1.0)), a)
     if name == "HardSigmoid":
         line = build.fadd(build.fmul(x, a), b)
-        return build.maximum(build.minimum(line, build.number(1, x)), zero)
+        return build.minimum(build.maximum(line, zero), build.number(1, x))
     if name == "Elu":
         return build.where(build.less(x, zero), build.fmul(build.expm1(build.minimum(x, zero)), a), x)
     if name == "Softsign":
