@@ -10,6 +10,7 @@ from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError, Web3RPCError
+from web3.types import RPCEndpoint
 
 from opg.chain.artifacts import decode_error
 from opg.chain.deployment import Deployment
@@ -27,7 +28,14 @@ class Chain:
 
     def __init__(self, url: str, deployment: Deployment | None = None) -> None:
         self.url = url
-        self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
+        self.w3 = Web3(  # web3 asks for the chain's id with every call unless it may remember it
+            HTTPProvider(
+                url,
+                request_kwargs={"timeout": TIMEOUT_SECONDS},
+                cache_allowed_requests=True,
+                cacheable_requests={RPCEndpoint("eth_chainId")},
+            )
+        )
         try:
             self.id = int(self.w3.eth.chain_id)
         except (requests.RequestException, OSError) as problem:

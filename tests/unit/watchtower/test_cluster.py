@@ -28,7 +28,9 @@ WAIT_SECONDS = 60
 def running(*command: str, log: Path, **environment: str) -> Iterator[subprocess.Popen]:
     known = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with open(log, "wb") as words:
-        process = subprocess.Popen([sys.executable, "-m", *command], env=known, stdout=words, stderr=words)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], env=known, stdout=words, stderr=words, start_new_session=True
+        )
     try:
         yield process
     finally:
