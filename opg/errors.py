@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opg.words import moment
+from opg.words import moment, shown
 
 
 class OPGError(Exception):
@@ -69,8 +69,8 @@ class TransactionRefused(OPGError):
         self.label = label
         self.name = name
         self.arguments = arguments or {}
-        shown = ", ".join(f"{key}={_short(key, value)}" for key, value in self.arguments.items())
-        super().__init__(f"{label}: {name}({shown})", ADVICE.get(name, "nothing was changed on chain"))
+        said = ", ".join(f"{key}={_short(name, key, value)}" for key, value in self.arguments.items())
+        super().__init__(f"{label}: {name}({said})", ADVICE.get(name, "nothing was changed on chain"))
 
 
 class TransactionLost(OPGError):
@@ -199,7 +199,16 @@ ADVICE = {
 }
 
 
-def _short(key: str, value: Any) -> str:
+# errors whose unsigned numbers are wei of OPG
+IN_OPG = frozenset({
+    "BelowMinStake", "ERC20InsufficientAllowance", "ERC20InsufficientBalance", "FeeAboveMax", "FeeTooLow", "NotEnoughDelegated",
+    "NotEnoughEscrow", "NotEnoughStake", "NotLocked", "StakeLocked",
+})  # fmt: skip
+
+
+def _short(name: str, key: str, value: Any) -> str:
+    if name in IN_OPG and isinstance(value, int):
+        return shown(value)
     if key in MOMENTS and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
         return moment(value)
     if isinstance(value, bytes):

@@ -24,6 +24,13 @@ def test_refusal_names_the_contracts_error_and_its_arguments(stage):
     assert refused.value.advice
 
 
+def test_refusal_shows_amounts_as_people_count_them(stage):
+    operator = stage.operator(1_500, stage.local.account(), "http://x", opg=1_500)
+    with pytest.raises(TransactionRefused, match=r"StakeLocked\(free=1,500 OPG, wanted=1,500.5 OPG\)") as refused:
+        operator.send("Staking", "startThaw", 1_500 * OPG + OPG // 2)
+    assert refused.value.arguments == {"free": 1_500 * OPG, "wanted": 1_500 * OPG + OPG // 2}
+
+
 def test_error_of_another_contract_is_known_too(stage, user):
     with pytest.raises(TransactionRefused) as refused:
         user.send("Channels", "deposit", user.address, OPG)
