@@ -34,6 +34,12 @@ SPECIAL = np.array(
     dtype=np.uint32,
 )
 SPECIAL = np.concatenate([SPECIAL, SPECIAL | SIGN])
+# where the last bit of a polynomial's first coefficient decides: of exp, log, tanh, both of erf, sin, cos
+FIRST_COEFFICIENT = np.array(
+    [0x4100042F, 0x401E0E07, 0x3FB20FEB, 0x3FB71E99, 0x3F15D2E9, 0x3F154B50, 0x3F4FB5C3, 0x3F5C1876, 0x3F7B9587, 0x3FC4439E,
+     0x40773E8B, 0x40B1EB7F, 0x41553FE6, 0x40DE5CB1],
+    dtype=np.uint32,
+)  # fmt: skip
 
 
 def words(floats: np.ndarray) -> Words:
@@ -84,6 +90,6 @@ def _usual(fn: int, count: int, size: int, rng: np.random.Generator) -> list[Wor
 
 def _pairs(count: int) -> list[Words]:
     if count == 1:
-        return [SPECIAL]
+        return [np.concatenate([SPECIAL, FIRST_COEFFICIENT])]
     a, b = (x.reshape(-1) for x in np.meshgrid(SPECIAL, SPECIAL))
     return [a, b, np.roll(a, 7)][:count]

@@ -107,8 +107,8 @@ def test_operands_that_are_immediates(referee):
 
 @pytest.fixture
 def spread() -> tuple[tuple, list, tuple]:
-    """A sum over six words that lie in chunks 0, 10, 20 … 50."""
-    op = Op(Kind.REDUCE, Fn.IADD, (), (6,), (Access(0, (640,)),))
+    """A sum over six words that lie in chunks 0, 10, 20 … 50, not all at their beginning."""
+    op = Op(Kind.REDUCE, Fn.IADD, (), (6,), (Access(0, (641,)),))
     (claim, proof, [(count, root, path, runs)]), _ = ops.of(op, [ops.floats(1, 4096)]).arguments()
     assert len(runs) == 6
     return (claim, proof), [count, root, path], runs
