@@ -108,12 +108,10 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
 
 
 def address(text: str) -> str:
-    """An address with its checksum."""
-    from eth_utils.address import is_address, to_checksum_address
+    """An address with its checksum. Raises `BadInput` for a mistyped one."""
+    from opg.addresses import checked
 
-    if not is_address(text):
-        raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
-    return str(to_checksum_address(text))
+    return checked(text)
 
 
 def stop_event() -> threading.Event:

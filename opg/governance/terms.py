@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import is_address
-
+from opg.addresses import checked
 from opg.chain.artifacts import artifact, role_id
 from opg.chain.deploying import OPG as WEI
 from opg.errors import BadInput
@@ -162,8 +161,7 @@ def stream(beneficiary: str, amount: int, start: int, seconds: int) -> Call:
     The wallet's address follows from its terms. `opg proposal submit` creates it when it is not there: anybody may, so it is no action
     of the proposal that somebody could get in front of.
     """
-    if not is_address(beneficiary):
-        raise BadInput(f"{beneficiary!r} is no address", "write 0x and 40 hexadecimal digits")
+    beneficiary = checked(beneficiary)
     if seconds <= 0:
         raise BadInput("a stream takes time", "give its length in seconds, for example days(365)")
     return Call("OPG", "transfer", (Vesting(beneficiary, start, seconds), amount))

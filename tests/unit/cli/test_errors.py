@@ -154,6 +154,14 @@ def test_address_that_is_none(cli: Cli):
     fails(cli("operator", "status", "0x12"), "is no address")
 
 
+@pytest.mark.parametrize("command", [["operator", "status"], ["delegate"], ["votes"], ["stake", "delegate"]])
+def test_address_with_a_mistyped_digit_is_refused(cli: Cli, stage, user, command):
+    typed = user.address.swapcase().replace("X", "x")
+    more = ["5"] if command[0] == "stake" else []
+    fails(cli(*command, typed, *more, key=user.account), "wrong checksum", "copy it again")
+    assert int(stage.chain.read("OPG", "delegates", user.address), 16) == 0
+
+
 def test_files_and_versions_have_to_match(cli: Cli, host, user, tmp_path):
     options = ["--model", str(DIGITS), "--version-id", "1", "--version-id", "2"]
     fails(cli("node", *options, "--operator", host().address, key=user.account), "1 files for 2 versions")

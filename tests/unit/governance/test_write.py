@@ -85,6 +85,15 @@ def test_arguments_that_do_not_fit(proposed):
         proposed(("Pay", "OPG.transfer('nobody', tokens(1))"))
 
 
+MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
+
+
+@pytest.mark.parametrize("call", [f"grant('{MISTYPED}', tokens(1))", f"stream('{MISTYPED}', tokens(1), 0, days(1))"])
+def test_nothing_is_paid_to_a_mistyped_address(proposed, call):
+    with pytest.raises(BadInput, match="wrong checksum"):
+        proposed(("Pay", call))
+
+
 def test_a_docstring_that_says_something_else(written):
     path = written(THRESHOLD)
     path.write_text(path.read_text().replace("1. Set the votes", "1. Set the vote"))
