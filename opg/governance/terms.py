@@ -115,13 +115,15 @@ def tokens(number: int | str) -> int:
 
 
 def percent(number: float) -> int:
-    """Percent, as the governor counts its quorum."""
+    """Percent, as the governor counts its quorum. Fees and shares are counted in basis points: `bps`."""
     return _whole(number, "percent")
 
 
 def bps(number: float) -> int:
-    """Basis points: `bps(3)` percent is 300."""
-    return _whole(number * 100, "basis points")
+    """Basis points, of which a hundred are one percent: `bps(500)` is 5 %."""
+    if not 0 <= number <= 10_000:
+        raise BadInput(f"bps({number}) is no share", "write basis points from 0 to 10,000: bps(500) is 5 %")
+    return _whole(number, "basis points")
 
 
 def set_(parameter: Term, value: Any) -> Call:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from opg.errors import BadInput
-from opg.governance import OPG, Disputes, OPGGovernor, days, hours, set_, stream, tokens
+from opg.governance import OPG, Disputes, OPGGovernor, bps, days, hours, percent, set_, stream, tokens
 from opg.governance.proposal import build, decode_proposal, items
 from opg.governance.script import load_script, new_script
 
@@ -110,6 +110,10 @@ def test_a_docstring_that_is_not_numbered(written):
 
 def test_units():
     assert (hours(1.5), days(2), tokens("0.5"), tokens(3)) == (5_400, 172_800, 5 * 10**17, 3 * 10**18)
+    assert (bps(5), bps(500), percent(5)) == (5, 500, 5)
+    for wrong in (-1, 10_001, 0.5):
+        with pytest.raises(BadInput, match="basis points|no share"):
+            bps(wrong)
     assert set_(OPGGovernor.quorumNumerator, 5).function == "updateQuorumNumerator"
     assert OPG.transfer("0x", 1).contract == "OPG"
     with pytest.raises(BadInput, match="is no function"):
