@@ -5,12 +5,14 @@ next.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from typer.core import TyperGroup
 
 from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
@@ -49,6 +51,26 @@ if TYPE_CHECKING:
     from opg.deploy import Check, Outcome, Release
 
 
+INTERRUPTED = {
+    "deploy": "the same command goes on where it stopped, and sends nothing twice",
+    "ask": "what was asked may be answered and paid all the same: the next `opg ask` fetches that first",
+    "devnet": "end what may have been started: opg devnet stop",
+}
+
+
+class Group(TyperGroup):
+    """Says after Ctrl-C what may have happened all the same."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            command = ctx.invoked_subcommand
+            sent = "a transaction that was sent happens all the same: look before you do it again"
+            tell(OPGError(f"opg {command} was interrupted", INTERRUPTED.get(command, sent)))
+            raise typer.Exit(128 + signal.SIGINT) from None
+
+
 class Commands(typer.Typer):
     """Commands whose errors are told in words; a traceback means a bug."""
 
@@ -61,6 +83,7 @@ class Commands(typer.Typer):
 
 
 app = Commands(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -505,8 +528,9 @@ def dispute(
     case = Case(signed.digest, signed.answer, signed.inputs, signed.evidence)
     challenge = Challenge(sender_of(chain, keystore), version, case)
     stop = stop_event()
-    while not challenge.step() and not stop.is_set():
-        stop.wait(poll)
+    while not challenge.step():
+        if stop.wait(poll):
+            raise OPGError("the dispute goes on without you, and silence loses the bond", "the same command goes on")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_units():
     assert (hours(1.5), days(2), tokens("0.5"), tokens(3)) == (5_400, 172_800, 5 * 10**17, 3 * 10**18)
     assert (bps(5), bps(500), percent(5)) == (5, 500, 5)
     for wrong in (-1, 10_001, 0.5):
-        with pytest.raises(BadInput, match="basis points|no share"):
+        with pytest.raises(BadInput, match=r"basis points|no share"):
             bps(wrong)
     assert set_(OPGGovernor.quorumNumerator, 5).function == "updateQuorumNumerator"
     assert OPG.transfer("0x", 1).contract == "OPG"
