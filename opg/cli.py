@@ -43,7 +43,7 @@ from opg.console import (
     tell,
 )
 from opg.console import table as _table
-from opg.errors import OPGError
+from opg.errors import BadInput, OPGError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -465,9 +465,13 @@ def ask(
     operator: Annotated[str, typer.Option("--operator", help="Whom to ask [the best that accepts the terms].")] = "",
     model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
     pay: Annotated[str, typer.Option(help="In OPG, by voucher; without --operator the most that you accept.")] = "0",
-    deposit: Annotated[str, typer.Option(help="In OPG: what a channel is opened or topped up with [the price].")] = "0",
-    min_stake: Annotated[str, typer.Option(help="In OPG: what must be behind an answer, at least.")] = "0",
-    tries: Annotated[int, typer.Option(min=1, help="How many operators are asked, when something is wrong.")] = 3,
+    deposit: Annotated[
+        str | None, typer.Option(help="In OPG: what a channel is opened or topped up with (without it: the price).")
+    ] = None,
+    min_stake: Annotated[str | None, typer.Option(help="In OPG: what must be behind an answer, at least.")] = None,
+    tries: Annotated[
+        int | None, typer.Option(min=1, help="How many operators are asked, when something is wrong (without it: 3).")
+    ] = None,
     receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,
@@ -481,6 +485,12 @@ def ask(
     from opg.versions import load_version, read_published, read_tensors
     from opg.vouchers import VoucherBook
 
+    choosing = {"--deposit": deposit, "--min-stake": min_stake, "--tries": tries}
+    if operator and (given := [option for option, value in choosing.items() if value is not None]):
+        raise BadInput(
+            f"{given[0]} is for finding an operator, and --operator names one",
+            "leave one of them out; a named operator's channel is opened, and topped up, by: opg channel open",
+        )
     chain = connect(rpc, manifest)
     version = load_version(chain, version_id, model) if model else None
     tensors = read_tensors(inputs, version)
@@ -489,7 +499,8 @@ def ask(
     if operator:
         reply = client.ask(read_published(chain, version_id), address(operator), tensors, amount(pay))
     else:
-        terms = Terms(amount(pay), amount(min_stake), amount(deposit), audit=1.0 if version else 0.0, tries=tries)
+        least, topped_up = amount(min_stake or "0"), amount(deposit or "0")
+        terms = Terms(amount(pay), least, topped_up, audit=1.0 if version else 0.0, tries=tries or 3)
         reply = market.infer_words(version_id, tensors, terms, version)
     kept = receipt or market.receipt(reply.signed)
     reply.signed.save(kept)

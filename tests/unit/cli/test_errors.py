@@ -89,6 +89,12 @@ def test_input_file_that_is_unreadable(cli: Cli, stage, host, tmp_path):
     fails(cli("ask", *options, str(tmp_path / "none.json"), key=stage.local.account()), "cannot read")
 
 
+@pytest.mark.parametrize("option", ["--deposit", "--min-stake", "--tries"])
+def test_what_finds_an_operator_is_refused_where_one_is_named(cli: Cli, stage, option):
+    named = ["--version-id", "1", "--operator", stage.person().address, option, "3", "x.json"]
+    fails(cli("ask", *named, key=stage.local.account()), f"{option} is for finding", "opg channel open")
+
+
 def test_unstaked_operator_is_refused(cli: Cli, stage, tmp_path):
     (tmp_path / "x.json").write_text(json.dumps([[[0.5] * 64]]))
     nobody = stage.person()
