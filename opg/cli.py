@@ -18,6 +18,7 @@ from opg import cli_governance as governance
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
+from opg.cli_request import request_app
 from opg.cli_stake import stake_app, withdraw
 from opg.cli_watch import watch_app
 from opg.console import (
@@ -100,6 +101,7 @@ app.add_typer(watch_app, name="watch")
 app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(stake_app, name="stake")
+app.add_typer(request_app, name="request")
 operator_app.command()(withdraw)
 app.command()(explain)
 app.add_typer(governance.app, name="proposal")

@@ -114,6 +114,17 @@ def address(text: str) -> str:
     return checked(text)
 
 
+def hash_of(text: str) -> bytes:
+    """32 bytes in hexadecimal: the id of a request. Raises `BadInput`."""
+    try:
+        made = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        made = b""
+    if len(made) != 32:
+        raise BadInput(f"{text[:80]!r} is no id", "copy all of it: 0x and 64 hexadecimal digits")
+    return made
+
+
 def stop_event() -> threading.Event:
     """Set by Ctrl-C and SIGTERM."""
     stop = threading.Event()

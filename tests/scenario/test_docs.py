@@ -51,6 +51,8 @@ SAYS = {
         "active stake: 1,500 OPG",
         "executed again here: the same words",
         "it is a 4 says 0x",
+        "request 0x",
+        "it can be disputed until",
         "batch 1",
         "redeemed: 0.02 OPG",
         "collected: 0.002 OPG",
