@@ -52,7 +52,6 @@ SAYS = {
         "executed again here: the same words",
         "it is a 4 says 0x",
         "request 0x",
-        "it can be disputed until",
         "batch 1",
         "redeemed: 0.02 OPG",
         "collected: 0.002 OPG",
