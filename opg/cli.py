@@ -15,7 +15,9 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from opg import cli_governance as governance
+from opg.cli_channel import channel_app
 from opg.cli_escrow import escrow_app, explain
+from opg.cli_guardian import guardian_app
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
 from opg.cli_request import request_app
@@ -91,7 +93,6 @@ app = Commands(
     help="AI models that are owned, hosted by anyone, and verified by arithmetic.",
 )
 operator_app = typer.Typer(no_args_is_help=True, help="Stake, keys, offers and income of an operator.")
-channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-chain answers.")
 devnet_app = typer.Typer(no_args_is_help=True, help="A private chain to try everything on.")
 app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
@@ -105,6 +106,7 @@ app.add_typer(request_app, name="request")
 operator_app.command()(withdraw)
 app.command()(explain)
 app.add_typer(governance.app, name="proposal")
+app.add_typer(guardian_app, name="guardian")
 app.command()(governance.delegate)
 app.command()(governance.votes)
 
@@ -403,58 +405,6 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
     from opg import actions
 
     out.print(f"collected: {shown(actions.collect(sender_of(connect(rpc, manifest), keystore)))}")
-
-
-# ---------------------------------------------------------------------- channels
-
-
-@channel_app.command("open")
-def channel_open(
-    operator: Operator,
-    quantity: Amount,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Deposits OPG for one operator; again to add to it."""
-    from opg import actions
-
-    sender = sender_of(connect(rpc, manifest), keystore)
-    actions.open_channel(sender, address(operator), amount(quantity))
-    deposited, _ = sender.chain.read("Channels", "channel", sender.address, address(operator))
-    out.print(f"deposit: {shown(deposited)}")
-
-
-@channel_app.command("close")
-def channel_close(
-    operator: Operator, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
-) -> None:
-    """Begins to take the deposit out; the same command again takes it, once the operator had time to
-    redeem.
-    """
-    sender = sender_of(connect(rpc, manifest), keystore)
-    operator = address(operator)
-    _, closable_at = sender.chain.read("Channels", "channel", sender.address, operator)
-    if not closable_at:
-        sender.send("Channels", "startClose", operator)
-        _, closable_at = sender.chain.read("Channels", "channel", sender.address, operator)
-        out.print(f"closing; the rest is yours from {moment(closable_at)} on: opg channel close")
-        return
-    sender.send("Channels", "finishClose", operator)
-    out.print("closed")
-
-
-@channel_app.command("status")
-def channel_status(
-    payer: Annotated[str, typer.Argument(help="Address.")],
-    operator: Operator,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-) -> None:
-    """Shows a deposit."""
-    chain = connect(rpc, manifest)
-    deposited, closable_at = chain.read("Channels", "channel", address(payer), address(operator))
-    out.print(f"deposit: {shown(deposited)}" + (f", closing at {moment(closable_at)}" if closable_at else ""))
 
 
 # ---------------------------------------------------------------------- asking, serving, watching

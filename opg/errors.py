@@ -143,7 +143,14 @@ class NothingToDispute(OPGError):
     """The answer is right, or can no longer be disputed."""
 
 
-MOMENTS = ("until", "deadline", "earliest", "latest")  # arguments of custom errors that are unix seconds
+MOMENTS = (
+    "until",
+    "deadline",
+    "earliest",
+    "latest",
+    "closableAt",
+    "issuedAt",
+)  # arguments of custom errors that are unix seconds
 PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
@@ -156,7 +163,7 @@ ADVICE = {
     "UnknownModel": "its owner opens it to the SDK: opg model open; the identifier is that of `opg model publish`",
     "NotDescribed": "the model's owner opens the version to the SDK: opg model open",
     "NoEscrow": "pay some OPG in first: opg escrow deposit",
-    "NotEnoughEscrow": "pay in more: opg escrow deposit",
+    "NotEnoughEscrow": "take out less, or pay in more: opg escrow deposit",
     "FeeAboveMax": "pay in with a higher --max-fee: opg escrow deposit",
     "ModeNotSupported": "ask in the plain mode (VANILLA)",
     "WrongShape": "send the shape that is needed, as a numpy array",
@@ -170,6 +177,16 @@ ADVICE = {
     "NotRefuted": "the fee goes back when a dispute refutes the answer, while its window is open: opg watch",
     "NotFinal": "see until when it can be disputed: opg request show",
     "AnsweredThisSecond": "try again a second later",
+    "ClosingNotOver": "wait until the time shown; or stay: opg channel close --cancel",
+    "ChannelClosing": "stay after all: opg channel close --cancel",
+    "NotClosing": "it is open; nothing is left to do",
+    "NoDeposit": "open a channel first: opg channel open",
+    "KeyTooShort": "give it more --days: through the earliest time shown",
+    "NotAKey": "see until when it signs: opg channel key status",
+    "NotTheGuardian": "use the guardian's key; see who it is: opg guardian show",
+    "CoolingDown": "wait until the time shown; a vote can do more",
+    "NotPaused": "it is open; nothing is left to do",
+    "OtherModel": "name a version that was published under this content identifier: opg model show",
     "ThawingNotOver": "wait until the time shown, then try again",
     "NoSuchThaw": "see yours with: opg stake show",
     "NotEnoughDelegated": "see what you have where: opg stake show",
