@@ -152,7 +152,9 @@ def deploy(
     network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only rehearse, and show what it costs.")] = False,
     folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
-    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
+    rpc: Annotated[
+        str, typer.Option("--rpc", help="Ethereum node (without it: the variable that the network names).")
+    ] = "",
     keystore: Keystore = None,
 ) -> None:
     """Deploys everything, or goes on where it was stopped; verifies it, and writes the manifest."""
@@ -178,7 +180,9 @@ def deploy(
 def verify_deployment(
     what: Annotated[str, typer.Argument(help="A network, or a manifest.json.")],
     only_differences: Annotated[bool, typer.Option("--differences", help="Show nothing else.")] = False,
-    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
+    rpc: Annotated[
+        str, typer.Option("--rpc", help="Ethereum node (without it: the variable that the network names).")
+    ] = "",
 ) -> None:
     """Compares the chain with the source in this checkout: code, wiring, roles, parameters, supply."""
     from opg.chain import Chain, Deployment
@@ -414,7 +418,9 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
 def ask(
     version_id: VersionId,
     inputs: Annotated[Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")],
-    operator: Annotated[str, typer.Option("--operator", help="Whom to ask [the best that accepts the terms].")] = "",
+    operator: Annotated[
+        str, typer.Option("--operator", help="Whom to ask (without it: the best that accepts the terms).")
+    ] = "",
     model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
     pay: Annotated[str, typer.Option(help="In OPG, by voucher; without --operator the most that you accept.")] = "0",
     deposit: Annotated[
@@ -424,7 +430,9 @@ def ask(
     tries: Annotated[
         int | None, typer.Option(min=1, help="How many operators are asked, when something is wrong (without it: 3).")
     ] = None,
-    receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Where the signed answer is kept (without it: in --data).")
+    ] = None,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,

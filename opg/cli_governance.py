@@ -36,7 +36,7 @@ def new(
 def simulate(
     which: Which,
     report: Annotated[
-        Path | None, typer.Option(help="Where the report goes, without ending [beside the file].")
+        Path | None, typer.Option(help="Where the report goes, without ending (without it: beside the file).")
     ] = None,
     network: Annotated[str, typer.Option(help="A name in scripts/networks/, instead of --rpc and --manifest.")] = "",
     rpc: Rpc = DEFAULT_RPC,

@@ -130,7 +130,7 @@ def model_show(
 @model_app.command("fetch")
 def model_fetch(
     version_id: Annotated[int, typer.Argument(min=1, help="Number of the version.")],
-    to: Annotated[Path | None, typer.Option(help="The file to write [version-NUMBER.onnx].")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file to write (without it: version-NUMBER.onnx).")] = None,
     storage: Storage = BLOCKS,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,

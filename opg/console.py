@@ -31,11 +31,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[
     Path | None,
-    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
+    typer.Option(
+        "--manifest",
+        envvar="OPG_MANIFEST",
+        help="Deployment manifest (without it: deployments/CHAIN_ID/manifest.json).",
+    ),
 ]
 Keystore = Annotated[
     Path | None,
-    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
+    typer.Option(
+        "--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore (without it: the key in OPG_PRIVATE_KEY)."
+    ),
 ]
 Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
 VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
