@@ -8,14 +8,15 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
-from rich.table import Table
 from typer.core import TyperGroup
 
 from opg import cli_governance as governance
 from opg.cli_channel import channel_app
+from opg.cli_deploy import deploy, publish_sources, verify_deployment
 from opg.cli_escrow import escrow_app, explain
 from opg.cli_guardian import guardian_app
 from opg.cli_model import model_app
@@ -46,13 +47,7 @@ from opg.console import (
     tell,
 )
 from opg.console import table as _table
-from opg.errors import BadInput, OPGError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from opg.deploy import Check, Outcome, Release
-
+from opg.errors import ADVICE, BadInput, OPGError, StakeRefused
 
 INTERRUPTED = {
     "deploy": "the same command goes on where it stopped, and sends nothing twice",
@@ -105,12 +100,15 @@ app.add_typer(stake_app, name="stake")
 app.add_typer(request_app, name="request")
 operator_app.command()(withdraw)
 app.command()(explain)
+app.command()(deploy)
+app.command("verify-deployment")(verify_deployment)
+app.command("publish-sources")(publish_sources)
 app.add_typer(governance.app, name="proposal")
 app.add_typer(guardian_app, name="guardian")
 app.command()(governance.delegate)
 app.command()(governance.votes)
 
-# ---------------------------------------------------------------------- compiling and deploying
+# ---------------------------------------------------------------------- compiling, keys
 
 
 @app.command("compile")
@@ -147,111 +145,6 @@ def new_key(keystore: Annotated[Path, typer.Argument(help="The file to write; it
     out.print(f"{new_keystore(keystore)} in {keystore}")
 
 
-@app.command()
-def deploy(
-    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only rehearse, and show what it costs.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
-    rpc: Annotated[
-        str, typer.Option("--rpc", help="Ethereum node (without it: the variable that the network names).")
-    ] = "",
-    keystore: Keystore = None,
-) -> None:
-    """Deploys everything, or goes on where it was stopped; verifies it, and writes the manifest."""
-    from opg.chain import Chain, load_account
-    from opg.deploy import Network, Release, publish
-
-    wanted = Network.load(network)
-    account = load_account(keystore)
-    release = Release(wanted, Chain(rpc or wanted.url()), account, folder, out.print)
-    _costs(release, account.address)
-    release.check_funds()
-    if dry_run:
-        return
-    deployment, checks = release.run()
-    _table(f"chain {deployment.chain_id}", list(deployment.addresses.items()))
-    _checks("powers", [check for check in checks if check.group == "role" and check.expected == "held"])
-    out.print(f"the deployer {account.address} holds no role; {len(checks)} checks of the chain hold")
-    out.print(f"written: {release.manifest} and {release.folder / 'sources'}")
-    _outcomes(publish(deployment, wanted.explorers))
-
-
-@app.command("verify-deployment")
-def verify_deployment(
-    what: Annotated[str, typer.Argument(help="A network, or a manifest.json.")],
-    only_differences: Annotated[bool, typer.Option("--differences", help="Show nothing else.")] = False,
-    rpc: Annotated[
-        str, typer.Option("--rpc", help="Ethereum node (without it: the variable that the network names).")
-    ] = "",
-) -> None:
-    """Compares the chain with the source in this checkout: code, wiring, roles, parameters, supply."""
-    from opg.chain import Chain, Deployment
-    from opg.deploy import Network, check_chain, plan_of, verify_plan
-
-    claimed = Deployment.load(Path(what)) if what.endswith(".json") else None
-    wanted = Network.load(what) if claimed is None else Network.recorded(claimed.chain_id, claimed.record)
-    chain = Chain(rpc or wanted.url())
-    check_chain(wanted, chain)
-    checks = verify_plan(chain, plan_of(wanted), claimed)
-    wrong = [check for check in checks if not check.ok]
-    _checks(f"{wanted.name}, chain {chain.id}", wrong if only_differences else checks)
-    for check in wrong:
-        out.print(f"✗ {check.group} {check.name}: expected {check.expected}, found {check.found}")
-    out.print(f"{len(checks)} checks, {len(wrong)} differences")
-    if wrong:
-        raise typer.Exit(1)
-
-
-@app.command("publish-sources")
-def publish_sources(
-    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
-    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
-) -> None:
-    """Gives the sources of a deployment to the block explorers that its network names."""
-    from opg.chain import Deployment
-    from opg.deploy import Network, publish
-
-    wanted = Network.load(network)
-    deployment = Deployment.load(folder / str(wanted.chain_id) / "manifest.json")
-    if not _outcomes(publish(deployment, wanted.explorers)):
-        raise typer.Exit(1)
-
-
-def _costs(release: Release, deployer: str) -> None:
-    costs = release.costs()
-    if not costs:
-        out.print("everything is on chain already")
-        return
-    table = Table(title=f"{release.network.name}, chain {release.chain.id}, by {deployer}", title_justify="left")
-    for title in ("transaction", "gas", "ETH now", "ETH at most"):
-        table.add_column(title, justify="left" if title == "transaction" else "right", overflow="fold")
-    for cost in costs:
-        table.add_row(cost.label, f"{cost.gas:,}", f"{cost.wei / 10**18:.8f}", f"{cost.at_most / 10**18:.8f}")
-    gas, wei, most = (sum(getattr(cost, field) for cost in costs) for field in ("gas", "wei", "at_most"))
-    table.add_section()
-    table.add_row("sum", f"{gas:,}", f"{wei / 10**18:.8f}", f"{most / 10**18:.8f}")
-    out.print(table, soft_wrap=False)
-
-
-def _checks(title: str, checks: list[Check]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in ("", "", "what", "expected", "found", "bounds"):
-        table.add_column(column, overflow="fold")
-    for check in checks:
-        sign = "✓" if check.ok else "✗"
-        table.add_row(sign, check.group, check.name, check.expected, check.found, check.bounds)
-    out.print(table, soft_wrap=False)
-
-
-def _outcomes(outcomes: Iterable[Outcome]) -> bool:
-    """Prints what explorers said; whether all took everything."""
-    fine = True
-    for outcome in outcomes:
-        fine &= outcome.ok
-        out.print(f"{outcome.explorer} {outcome.contract}: {outcome.message}")
-    return fine
-
-
 # ---------------------------------------------------------------------- a private chain
 
 DevnetFolder = Annotated[Path, typer.Option("--dir", help="Folder of its keys and manifest.")]
@@ -261,7 +154,7 @@ DEVNET = Path(".opg/devnet")
 @devnet_app.command("start")
 def devnet_start(
     folder: DevnetFolder = DEVNET,
-    port: Annotated[int, typer.Option(help="Port of its JSON-RPC.")] = 8545,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of its JSON-RPC.")] = 8545,
     block_time: Annotated[int, typer.Option(min=0, help="Seconds between blocks; 0: one for each transaction.")] = 0,
 ) -> None:
     """Starts a chain in the background, with all contracts deployed and people who have OPG."""
@@ -304,6 +197,9 @@ def operator_register(
     keystore: Keystore = None,
 ) -> None:
     """Registers you as an operator, or changes your key and endpoint."""
+    where = urlsplit(endpoint)
+    if where.scheme not in ("http", "https") or not where.hostname:
+        raise BadInput(f"nobody could reach a node at {endpoint!r}", "write its URL, like https://node.example.org")
     sender = sender_of(connect(rpc, manifest), keystore)
     sender.send("Staking", "register", address(key), endpoint)
     out.print(f"{sender.address} serves at {endpoint} with key {address(key)}")
@@ -371,7 +267,10 @@ def operator_offer(
     from opg import actions
 
     wei = actions.NO_LONGER_OFFERED if price == "none" else amount(price)
-    sender_of(connect(rpc, manifest), keystore).send("Inference", "offer", version_id, wei)
+    sender = sender_of(connect(rpc, manifest), keystore)
+    if int(sender.chain.read("Staking", "operatorInfo", sender.address)[0], 16) == 0:
+        raise StakeRefused(f"{sender.address} is no operator: nobody could ask it", ADVICE["NotAnOperator"])
+    sender.send("Inference", "offer", version_id, wei)
     out.print(f"version {version_id}: " + ("no longer offered" if price == "none" else f"offered for {shown(wei)}"))
 
 
@@ -480,7 +379,7 @@ def ask(
 def dispute(
     answer: Annotated[Path, typer.Argument(help="A receipt that `opg ask` wrote.")],
     model: Annotated[Path, typer.Option(help="The ONNX file of the version.")],
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,

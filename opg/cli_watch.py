@@ -46,7 +46,7 @@ def watch(
     budget: Annotated[
         str, typer.Option(help="In OPG: the most that is out in bonds at once (without it: all there is).")
     ] = "",
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,

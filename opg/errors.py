@@ -51,6 +51,8 @@ class NoKey(OPGError):
 class BadNetwork(OPGError):
     """A network file, or the environment that it names, does not say what it should."""
 
+    advice = "correct it: docs/deploying.md says what a network file holds, and scripts/networks/ has some"
+
 
 class Underfunded(OPGError):
     """The deployer cannot pay for the whole deployment."""
@@ -158,8 +160,21 @@ ADVICE = {
     "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
     "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
     "NotAnOperator": "register first: opg operator register",
-    "NotTheOperator": "use the operator's key or its serving key in OPG_PRIVATE_KEY",
-    "NotModelOwner": "use the key of the model's owner in OPG_PRIVATE_KEY",
+    "NotTheOperator": "use the operator's key or its serving key: --keystore or OPG_KEYSTORE",
+    "NotModelOwner": "use the key of the model's owner: --keystore or OPG_KEYSTORE",
+    "NotGovernance": "only a vote can do this: opg proposal new",
+    "AccessControlUnauthorizedAccount": "only a vote can do this: opg proposal new",
+    "OutOfBounds": "choose a value from min to max",
+    "KeyUsed": "a key that was replaced never returns: make another one, opg new-key",
+    "ZeroKey": "name the address of the key that signs the answers",
+    "BelowMinStake": "add to your own stake: opg operator stake",
+    "NoOperator": "nobody who is listed can take it on now; ask another one: opg escrow prefer",
+    "DeprecatedModel": "ask for a later version: opg model show",
+    "WrongInputShape": "name the model with --model: then shapes are checked before",
+    "BadTensor": "send each input as whole words of 4 bytes; none may be empty",
+    "AnswerRefuted": "it is known to be wrong; nothing is left to do",
+    "VoucherExpired": "it can no longer be redeemed; redeem the others",
+    "NothingToRedeem": "it is paid already, or the deposit is empty",
     "UnknownModel": "its owner opens it to the SDK: opg model open; the identifier is that of `opg model publish`",
     "NotDescribed": "the model's owner opens the version to the SDK: opg model open",
     "NoEscrow": "pay some OPG in first: opg escrow deposit",
@@ -197,6 +212,9 @@ ADVICE = {
     "ZeroAmount": "name an amount above zero",
     "BusinessPaused": "the guardian has paused this until the time shown; exits go on",
     "StakeLocked": "wait until open requests are settled, or take out less",
+    "BadName": "1 to 64 printable ASCII characters without quotes and backslashes",
+    "FeeTooHigh": "lower --fee: the share of the model's owner is at most what is shown, in hundredths of a percent",
+    "AlreadyDeprecated": "nothing is left to do",
     "NameTaken": "choose another name",
     "DeprecatedVersion": "ask for a later version of the model",
     "ModuleRetired": "deploy a new module: one that lost its role never gets it back",
@@ -210,6 +228,7 @@ ADVICE = {
     "NoSuchModel": "look up the model's number: opg model list",
     "ERC20InsufficientAllowance": "approve the contract first",
     "ERC20InsufficientBalance": "the account has too few OPG; fetch some first",
+    "SafeCastOverflowedUintDowncast": "that is more OPG than there are: name a smaller amount",
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
     "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
@@ -223,7 +242,7 @@ ADVICE = {
 
 # errors whose unsigned numbers are wei of OPG
 IN_OPG = frozenset({
-    "BelowMinStake", "ERC20InsufficientAllowance", "ERC20InsufficientBalance", "FeeAboveMax", "FeeTooLow", "NotEnoughDelegated",
+    "BelowMinStake", "GovernorInsufficientProposerVotes", "ERC20InsufficientAllowance", "ERC20InsufficientBalance", "FeeAboveMax", "FeeTooLow", "NotEnoughDelegated",
     "NotEnoughEscrow", "NotEnoughStake", "NotLocked", "StakeLocked",
 })  # fmt: skip
 

@@ -18,6 +18,7 @@ from opg.chain.connection import Chain
 from opg.chain.structs import Voucher
 from opg.chain.typed import recover, sign_digest, voucher_digest
 from opg.errors import PaymentRequired
+from opg.words import shown
 
 MIN_LIFE_SECONDS = 3_600  # an operator wants at least so much time to redeem
 LIFE_SECONDS = 30 * 86_400
@@ -160,6 +161,6 @@ def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: 
         owed += max(0, total - redeemed)
     if owed > deposited:
         raise PaymentRequired(
-            f"the deposit is {deposited} wei, signed and not redeemed are {owed}",
+            f"the deposit is {shown(deposited)}, signed and not redeemed are {shown(owed)}",
             "deposit more: opg channel open",
         )

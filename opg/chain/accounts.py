@@ -14,7 +14,7 @@ from eth_utils.exceptions import ValidationError
 
 from opg.errors import NoKey
 
-HOW = "put the key into the environment variable OPG_PRIVATE_KEY, or name an encrypted keystore with --keystore"
+HOW = "name an encrypted keystore with --keystore or OPG_KEYSTORE, or put the key into the environment variable OPG_PRIVATE_KEY"
 
 
 def load_account(keystore: Path | None = None) -> LocalAccount:

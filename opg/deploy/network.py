@@ -184,7 +184,10 @@ def _filled(text: str, path: Path) -> str:
     def value(found: re.Match[str]) -> str:
         if given := os.environ.get(found[1]):
             return given
-        raise BadNetwork(f"{path} needs the environment variable {found[1]}", "see the remark beside it in that file")
+        raise BadNetwork(
+            f"{path} needs the environment variable {found[1]}",
+            f"export {found[1]}=…; docs/deploying.md says what each is for",
+        )
 
     lines = (
         line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)\}", value, line) for line in text.split("\n")

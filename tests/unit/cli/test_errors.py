@@ -63,6 +63,70 @@ def test_no_key_says_where_to_put_one(cli: Cli):
     fails(cli("operator", "stake", "5"), "OPG_PRIVATE_KEY")
 
 
+def test_wrong_key_names_the_keystore(cli: Cli, user):
+    """OPG_PRIVATE_KEY is not looked at where a keystore is named."""
+    deprecate = ["model", "deprecate", "--version-id", "1"]
+    fails(cli(*deprecate, key=user.account), "NotModelOwner", "--keystore or OPG_KEYSTORE")
+
+
+@pytest.mark.parametrize(
+    "command, parts",
+    [
+        (["model", "register", ""], ("BadName(", "1 to 64 printable")),
+        (["model", "register", "mine", "--fee", "60"], ("FeeTooHigh(feeBps=6000", "lower --fee")),
+        (["operator", "commit", "--operator", "0x" + "11" * 20], ("no node's data", "--data")),
+        (["operator", "offer", "--version-id", "1", "--price", "1"], ("is no operator", "opg operator register")),
+    ],
+    ids=lambda value: " ".join(value[:2]),
+)
+def test_refusals_say_what_to_do(cli: Cli, user, command, parts):
+    fails(cli(*command, key=user.account), *parts)
+
+
+def test_version_is_deprecated_once(cli: Cli, stage):
+    deprecate = ["model", "deprecate", "--version-id", "1"]
+    assert cli(*deprecate, key=stage.owner.account)[0] == 0
+    fails(cli(*deprecate, key=stage.owner.account), "AlreadyDeprecated(versionId=1)", "nothing is left to do")
+
+
+def test_more_than_there_is_cannot_be_staked(cli: Cli, host):
+    fails(cli("operator", "stake", "1e30", key=host().operator.account), "SafeCastOverflow", "name a smaller amount")
+
+
+def test_serving_key_that_was_replaced_never_returns(cli: Cli, stage, user):
+    first, second = (stage.local.account().address for _ in range(2))
+    for key in (first, second):
+        register = ["operator", "register", "--key", key, "--endpoint", "https://example.org"]
+        assert cli(*register, key=user.account)[0] == 0
+    register[3] = first
+    fails(cli(*register, key=user.account), "KeyUsed", "opg new-key")
+
+
+@pytest.mark.parametrize("endpoint", ["notaurl", "example.org:8800", "ftp://example.org", "http://", "https://:80"])
+def test_endpoint_that_nobody_can_reach_is_not_registered(cli: Cli, stage, user, endpoint):
+    register = ["operator", "register", "--key", stage.local.account().address, "--endpoint", endpoint]
+    fails(cli(*register, key=user.account), "nobody could reach", "https://")
+    assert stage.chain.read("Staking", "operatorInfo", user.address)[1] == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["node", "--poll", "-1"],
+        ["node", "--poll", "0"],
+        ["node", "--commit-every", "-5"],
+        ["node", "--port", "70000"],
+        ["watch", "--poll", "-1"],
+        ["dispute", "kept.json", "--model", "x.onnx", "--poll", "0"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_make_no_sense_are_refused(cli: Cli, command):
+    code, _, err = cli(*command)
+    assert code == 2
+    assert "not in the range" in err or "than or equal" in err
+
+
 def test_keys_are_never_options(cli: Cli):
     key = "0x" + "5e" * 32
     code, _, err = cli("operator", "stake", "5", "--private-key", key)

@@ -34,8 +34,9 @@ def test_environment_fills_in(tmp_path, monkeypatch):
     monkeypatch.setenv("SEA_GUARDIAN", GUARDIAN.lower())
     assert Network.load(str(path)).guardian == GUARDIAN
     monkeypatch.delenv("SEA_GUARDIAN")
-    with pytest.raises(BadNetwork, match="SEA_GUARDIAN"):
+    with pytest.raises(BadNetwork, match="SEA_GUARDIAN") as problem:
         Network.load(str(path))
+    assert "export SEA_GUARDIAN=" in problem.value.advice
 
 
 @pytest.mark.parametrize("name", ["base-sepolia", "sepolia", "local"])
@@ -131,8 +132,9 @@ REST = {"OPGTimelock": "rest"}
     ],
 )
 def test_what_is_wrong_is_said(change, words):
-    with pytest.raises(BadNetwork, match=words):
+    with pytest.raises(BadNetwork, match=words) as problem:
         Network.parse("sea", GOOD | change)
+    assert problem.value.advice
 
 
 @pytest.mark.parametrize("name", ["chain_id", "guardian", "allocations"])
