@@ -52,7 +52,7 @@ class Call:
 
 
 class Term:
-    """A contract of the protocol, or one of its members: `Disputes`, `Disputes.windowSeconds`. Calling a member makes a `Call`."""
+    """A contract of the protocol, or one of its members: `Staking`, `Staking.minStake`. Calling a member makes a `Call`."""
 
     def __init__(self, contract: str, member: str | None = None) -> None:
         self._contract, self._member = contract, member
@@ -127,7 +127,7 @@ def bps(number: float) -> int:
 
 
 def set_(parameter: Term, value: Any) -> Call:
-    """Calls the setter of a parameter: `set_(Disputes.bond, tokens(500))`."""
+    """Calls the setter of a parameter: `set_(Staking.minStake, tokens(500))`. `settable` lists them."""
     if not isinstance(parameter, Term) or parameter.member is None:
         raise BadInput(f"{parameter!r} is no parameter", "write set_(Contract.parameter, value)")
     known = {entry["name"] for entry in artifact(parameter.contract_name).abi if entry["type"] == "function"}
@@ -140,6 +140,23 @@ def set_(parameter: Term, value: Any) -> Call:
         f"{parameter!r} cannot be set by vote",
         f"{parameter.contract_name} has: {', '.join(settable) or 'no setters; it never changes'}",
     )
+
+
+def settable() -> list[str]:
+    """All parameters that a vote can set, as `set_` takes them: those with a setter of one argument, and a view that shows them."""
+    found = []
+    for term in (Models, Staking, Inference, Channels, Disputes, Guardian, OPGGovernor, OPGTimelock):
+        functions = [entry for entry in artifact(term.contract_name).abi if entry["type"] == "function"]
+        views = {entry["name"] for entry in functions if not entry["inputs"]}
+        for entry in functions:
+            verb = next((each for each in SETTERS if entry["name"].startswith(each)), None)
+            if verb is None or len(entry["inputs"]) != 1:
+                continue
+            capital = entry["name"].removeprefix(verb)
+            name = capital[:1].lower() + capital[1:]
+            if views & {name, "getMin" + capital}:  # the timelock shows its delay as getMinDelay
+                found.append(f"{term.contract_name}.{name}")
+    return found
 
 
 def give_role(place: Term, role: str, account: Term | str) -> Call:

@@ -21,6 +21,7 @@ SAYS = {
     "docs/governance.md": [
         "votes: 900,000,000",
         "written: scripts/proposals/",
+        "Staking.minStake",
         "✓ every exit still works",
         "nothing speaks against it",
         "voting begins",

@@ -7,7 +7,20 @@ from datetime import date
 import pytest
 
 from opg.errors import BadInput
-from opg.governance import OPG, Disputes, OPGGovernor, bps, days, hours, percent, set_, stream, tokens
+from opg.governance import (
+    OPG,
+    Disputes,
+    OPGGovernor,
+    bps,
+    contract,
+    days,
+    hours,
+    percent,
+    set_,
+    settable,
+    stream,
+    tokens,
+)
 from opg.governance.proposal import build, decode_proposal, items
 from opg.governance.script import load_script, new_script
 
@@ -78,6 +91,16 @@ def test_wrong_names_of_files(written, name, says):
 def test_calls_that_are_none(written, call, says):
     with pytest.raises(BadInput, match=says):
         load_script(written(("Do it", call)))
+
+
+def test_all_that_can_be_set_is_listed_and_can_be_set():
+    listed = settable()
+    assert {"Staking.minStake", "Inference.collateral", "Channels.protocolFeeBps", "OPGTimelock.delay"} <= set(listed)
+    assert {"OPGGovernor.quorumNumerator", "OPGGovernor.lateQuorumVoteExtension", "Guardian.guardian"} <= set(listed)
+    assert not {"Disputes.bond", "Models.licence", "Staking.commission"} & set(listed)
+    for name in listed:
+        place, _, member = name.partition(".")
+        assert set_(getattr(contract(place), member), 1).abi["stateMutability"] == "nonpayable"
 
 
 def test_arguments_that_do_not_fit(proposed):
