@@ -22,7 +22,7 @@ from opg.cli_guardian import guardian_app
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
 from opg.cli_request import request_app
-from opg.cli_stake import stake_app, withdraw
+from opg.cli_stake import stake_app
 from opg.cli_watch import watch_app
 from opg.console import (
     DEFAULT_RPC,
@@ -98,7 +98,6 @@ app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(stake_app, name="stake")
 app.add_typer(request_app, name="request")
-operator_app.command()(withdraw)
 app.command()(explain)
 app.command()(deploy)
 app.command("verify-deployment")(verify_deployment)
@@ -252,7 +251,7 @@ def operator_thaw(
     from opg import actions
 
     thaw_id, until = actions.thaw(sender_of(connect(rpc, manifest), keystore), amount(quantity))
-    out.print(f"thaw {thaw_id} is over at {moment(until)}; then: opg operator withdraw {thaw_id}")
+    out.print(f"thaw {thaw_id} is over at {moment(until)}; then: opg stake withdraw {thaw_id}")
 
 
 @operator_app.command("offer")

@@ -204,7 +204,7 @@ def test_thaw_that_is_not_over_is_said_with_its_time(cli: Cli, stage):
     operator = stage.operator(1_500, stage.local.account(), "http://x")
     operator.send("Staking", "startThaw", OPG)
     fails(
-        cli("operator", "withdraw", "1", key=operator.account),
+        cli("stake", "withdraw", "1", key=operator.account),
         "thaw 1 of 1 OPG is not over before 20",
         "wait",
         "opg stake withdraw 1",
