@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {AnswerState, IInference} from "./interfaces/IInference.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title Which answers are final
 /// @dev Knows answers by their hashes alone: when they were recorded, how many games run against them, whether one of those refuted them. What an
@@ -40,9 +41,7 @@ abstract contract Finality is IInference, AccessControl {
 
     /// @param admin Grants the roles.
     constructor(address admin, uint256 windowSeconds_) {
-        if (windowSeconds_ < MIN_WINDOW_SECONDS || windowSeconds_ > MAX_WINDOW_SECONDS) {
-            revert OutOfBounds("windowSeconds", windowSeconds_, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
-        }
+        Bounds.check("windowSeconds", windowSeconds_, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
         windowSeconds = windowSeconds_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }

@@ -12,6 +12,7 @@ import {Payouts} from "./Payouts.sol";
 import {StakeBooks} from "./StakeBooks.sol";
 import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 import {DelegatedPool, Delegation, Delegations} from "./libraries/Delegations.sol";
 import {KeyLife, Keys} from "./libraries/Keys.sol";
 import {Operator, Operators} from "./libraries/Operators.sol";
@@ -75,8 +76,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 thawingSeconds_,
         uint256 burnBps_
     ) Payouts(opg) Governed(guardian_) {
-        _checkBounds("thawingSeconds", thawingSeconds_, MIN_THAWING_SECONDS, MAX_THAWING_SECONDS);
-        _checkBounds("burnBps", burnBps_, MIN_BURN_BPS, MAX_BURN_BPS);
+        Bounds.check("thawingSeconds", thawingSeconds_, MIN_THAWING_SECONDS, MAX_THAWING_SECONDS);
+        Bounds.check("burnBps", burnBps_, MIN_BURN_BPS, MAX_BURN_BPS);
         _setMinStake(minStake_);
         thawingSeconds = thawingSeconds_;
         burnBps = burnBps_;
@@ -151,7 +152,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     /// @inheritdoc IStaking
     function setCommission(uint256 bps) external {
-        _checkBounds("commissionBps", bps, 0, MAX_COMMISSION_BPS);
+        Bounds.check("commissionBps", bps, 0, MAX_COMMISSION_BPS);
         Operator storage o = _operators[msg.sender];
         uint256 present = o.commission();
         uint256 since = block.timestamp;
@@ -350,12 +351,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     /* INTERNAL: CHECKS */
 
     function _setMinStake(uint256 amount) private {
-        _checkBounds("minStake", amount, 1, MAX_MIN_STAKE);
+        Bounds.check("minStake", amount, 1, MAX_MIN_STAKE);
         minStake = amount;
         emit MinStakeSet(amount);
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
     }
 }

@@ -84,8 +84,6 @@ interface IStaking is IERC6372 {
     error NoSuchThaw(uint256 thawId);
     /// @notice The module has less locked than it wants to unlock.
     error NotLocked(address operator, address module, uint256 locked, uint256 wanted);
-    /// @notice The parameter lies outside the bounds written in the code.
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
     /// @notice The operator was slashed, and did not rehabilitate yet.
     error OperatorJailed(address operator, uint256 until);
     error NotJailed(address operator);
