@@ -88,7 +88,10 @@ contract Disputes is IDisputes, Payouts {
         moveSeconds = params.moveSeconds;
         // An answer can be surfaced for one window and disputed for another; its last game must still find the stake.
         uint256 longest = 2 * inference_.windowSeconds() + maxGameSeconds();
-        Bounds.check("thawingSeconds", staking_.thawingSeconds(), longest, type(uint256).max);
+        uint256 thawing = staking_.thawingSeconds();
+        Bounds.check("thawingSeconds", thawing, longest, type(uint256).max);
+        // So long a vote about the minimum stake leaves operators to answer what they were asked before.
+        Bounds.check("maxResponseSeconds", inference_.maxResponseSeconds(), 0, thawing);
     }
 
     /* BEGINNING */

@@ -58,7 +58,7 @@ abstract contract Finality is IInference, AccessControl {
         if (openGames != 0 && a.disputer != msg.sender) revert ContestedElsewhere(answerHash, a.disputer);
 
         _answers[answerHash] = AnswerRecord(a.recordedAt, ++openGames, false, msg.sender);
-        emit Contested(answerHash, openGames);
+        emit Contested(answerHash, msg.sender, openGames);
     }
 
     /// @inheritdoc IInference
@@ -81,7 +81,7 @@ abstract contract Finality is IInference, AccessControl {
         if (a.openGames == 0 || a.disputer != msg.sender) revert NotContested(answerHash);
 
         _answers[answerHash] = AnswerRecord(a.recordedAt, --a.openGames, a.refuted || refuted, msg.sender);
-        emit Released(answerHash, a.openGames);
+        emit Released(answerHash, msg.sender, a.openGames);
         return true;
     }
 

@@ -46,9 +46,10 @@ contract Guardian is IGuardian {
         Pause storage latest = _pauses[business];
         if (block.timestamp < latest.pausableFrom) revert CoolingDown(business, latest.pausableFrom);
 
-        uint256 until = block.timestamp + seconds_;
-        _pauses[business] = Pause(uint64(until), uint64(until + cooldownSeconds));
-        emit Paused(business, until, until + cooldownSeconds);
+        uint256 until = block.timestamp + seconds_ - 1;
+        uint256 pausableFrom = until + 1 + cooldownSeconds;
+        _pauses[business] = Pause(uint64(until), uint64(pausableFrom));
+        emit Paused(business, until, pausableFrom);
     }
 
     /// @inheritdoc IGuardian

@@ -77,6 +77,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
+    /// @inheritdoc IInference
     uint32 public immutable maxResponseSeconds;
     uint32 public immutable maxCallbackGas;
     address public immutable treasury;
@@ -194,7 +195,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
         if (requestState[requestId] != OPEN) revert WrongRequestState(requestId);
         if (block.timestamp > req.deadline) revert DeadlinePassed(req.deadline);
         _checkActsFor(req.operator);
-        if (!staking.hasMinStake(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
+        if (!staking.mayFinish(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
 
         Answer memory answer = _answerOf(requestId, req, outputs, uint64(block.timestamp));
         answerHash = _hashAnswer(answer);

@@ -109,9 +109,11 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     }
 
     /// @inheritdoc IStaking
-    function stake(uint256 amount) external whileOpen(Business.STAKING) {
+    /// @dev The guardian has no say about who still owes something: more stake may be what it takes to finish it.
+    function stake(uint256 amount) external {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _registered(msg.sender);
+        if (o.locked == 0) guardian.requireOpen(Business.STAKING);
 
         (uint256 shares, uint256 odd) = o.join(amount, block.timestamp + thawingSeconds);
         burnable += odd;
@@ -175,7 +177,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         if (until == 0) revert NotJailed(msg.sender);
         if (block.timestamp < until) revert OperatorJailed(msg.sender, until);
         uint256 active = o.active();
-        if (active < minStake) revert BelowMinStake(active, minStake);
+        uint256 least = minStake();
+        if (active < least) revert BelowMinStake(active, least);
 
         o.jailedUntil = 0;
         emit Rehabilitated(msg.sender);
@@ -327,7 +330,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 until = block.timestamp + thawingSeconds;
         thawId = ++_lastThawId;
         _thaws[thawId] = Thaw(msg.sender, until.toUint40(), epoch, own, operator, shares.toUint120());
-        emit ThawStarted(operator, msg.sender, thawId, amount, shares, until);
+        emit ThawStarted(operator, msg.sender, thawId, own, amount, shares, until);
     }
 
     /// @dev The operator's next place in the caller's list; of one that the caller has nothing left with, when the list is full.
@@ -352,7 +355,11 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     function _setMinStake(uint256 amount) private {
         Bounds.check("minStake", amount, 1, MAX_MIN_STAKE);
-        minStake = amount;
-        emit MinStakeSet(amount);
+        Minimum memory m = _minimum;
+        uint256 enough = block.timestamp <= m.until ? m.finishing : m.amount;
+        if (m.amount == 0 || enough > amount) enough = amount;
+        uint256 until = block.timestamp + thawingSeconds;
+        _minimum = Minimum(amount.toUint96(), enough.toUint96(), until.toUint40());
+        emit MinStakeSet(amount, enough, until);
     }
 }

@@ -96,8 +96,8 @@ interface IInference {
     event Surfaced(bytes32 indexed answerHash, Answer answer, bytes[] inputs, bytes[] outputs);
     /// @notice `amount` of the user's credit was used for a request.
     event CreditSpent(address indexed user, uint256 amount);
-    event Contested(bytes32 indexed answerHash, uint32 openGames);
-    event Released(bytes32 indexed answerHash, uint32 openGames);
+    event Contested(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
+    event Released(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
     event Refuted(bytes32 indexed answerHash);
 
     error ModeNotSupported(uint8 mode);
@@ -166,7 +166,7 @@ interface IInference {
         uint32 callbackGas
     ) external returns (bytes32 requestId);
 
-    /// @notice Answers a request. Only the operator or its serving key; the operator must hold the minimum stake still (else `OperatorNotLive`), but may be in jail. The answer is issued at the block's time, and recorded.
+    /// @notice Answers a request. Only the operator or its serving key; the operator must have stake enough to finish what it took on (`IStaking.mayFinish`, else `OperatorNotLive`); it may be in jail. The answer is issued at the block's time, and recorded.
     function fulfil(Request calldata req, bytes[] calldata outputs) external returns (bytes32 answerHash);
 
     /// @notice Pays and calls back, once the answer is final. Anyone may call. The model's share goes to who owns the model and its ancestors now.
@@ -239,6 +239,9 @@ interface IInference {
 
     /// @notice How long an answer can be disputed.
     function windowSeconds() external view returns (uint256);
+
+    /// @notice How far away a request's deadline can be.
+    function maxResponseSeconds() external view returns (uint32);
 
     /// @notice The shortest time that a request gives its operator.
     function minResponseSeconds() external view returns (uint32);
