@@ -34,7 +34,7 @@ class Parameters:
     proposal_threshold: int = 100_000 * OPG
     quorum_percent: int = 4
     late_quorum_seconds: int = DAY
-    timelock_seconds: int = 2 * DAY
+    timelock_seconds: int = 3 * DAY
     max_pause_seconds: int = 3 * DAY
     cooldown_seconds: int = 14 * DAY
 
