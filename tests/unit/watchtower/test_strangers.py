@@ -45,6 +45,15 @@ def test_an_endpoint_that_is_no_address_hides_no_lie(stage, tower, liar, host, p
     assert tower.report()["wrong"] == 1
 
 
+def test_what_an_operator_names_forges_no_line_of_the_log(stage, tower, host, capsys):
+    evil = host()
+    commit(evil, "http://127.0.0.1:9/\n12:00:00  right  answer=0x00")
+    tower.audit()
+    said = capsys.readouterr().err
+    assert "batch not readable" in said
+    assert not [line for line in said.splitlines() if line.startswith("12:00:00  right")]
+
+
 def test_slow_operators_hold_up_nobody(stage, tower, liar, host, user, picture):
     """As many as there are places, with several batches each; and an answer comes on chain meanwhile."""
     slow = [host() for _ in range(3)]
