@@ -15,22 +15,22 @@ from pathlib import Path
 from opg import web
 from opg.answers import SignedAnswer
 from opg.chain.connection import Chain
-from opg.chain.events import Event, EventReader, find_events
+from opg.chain.events import Event, EventReader
 from opg.chain.sender import Sender
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
 from opg.challenge import Case
-from opg.errors import ModelUnreadable, OPGError
+from opg.errors import ChainUnreachable, ModelUnreadable, OPGError
 from opg.log import say
+from opg.lookback import find_back
 from opg.tensor.commitment import ListTree
 from opg.versions import LoadedVersion, load_version, read_published
 from opg.watchtower.disputes import Disputes
 from opg.watchtower.engines import Engine, EngineFailed, Inline, Subject, Verdict
 from opg.watchtower.fetching import Fetcher
-from opg.watchtower.notes import Batch, Notes
+from opg.watchtower.notes import REORG_BLOCKS, Batch, Notes
 
 TOPICS = [("Inference", "Fulfilled"), ("Inference", "Surfaced"), ("Inference", "Committed")]
-REORG_BLOCKS = 64  # read again each time; what lies deeper stays
 REPORT_SECONDS = 600
 MAX_PORTION = 256  # answers that an engine gets at once
 
@@ -165,17 +165,20 @@ class Watchtower:
             if event.name == "Committed":
                 root = bytes(args["root"])
                 batches.append(Batch(args["batchId"], args["operator"], root, args["count"], args["cid"], event.block))
+            elif (inputs := self._inputs(event)) is None:  # looked for again, for as long as the block is read again
+                say("not judged", answer=bytes(args["answerHash"]), why="its request is not to be found")
+                seen.discard(key)
             else:
-                answers.append((bytes(args["answerHash"]), Answer.of(args["answer"]), self._inputs(event), event.block))
+                answers.append((bytes(args["answerHash"]), Answer.of(args["answer"]), inputs, event.block))
         self.notes.found(batches, answers, self.reader.cursor)
         self.notes.forget_below(first)
         self._seen = seen
 
-    def _inputs(self, event: Event) -> tuple[bytes, ...]:
+    def _inputs(self, event: Event) -> tuple[bytes, ...] | None:
         if event.name == "Surfaced":
             return tuple(bytes(t) for t in event.args["inputs"])
-        found = find_events(self.chain, [("Inference", "Requested")], bytes(event.args["requestId"]))
-        return tuple(bytes(t) for t in found[0].args["inputs"])
+        asked = find_back(self.chain, "Inference", "Requested", bytes(event.args["requestId"]), event.block)
+        return tuple(bytes(t) for t in asked.args["inputs"]) if asked else None
 
     def _judge_batch(self, batch: Batch, reply: Future[web.Reply]) -> None:
         try:
@@ -255,8 +258,10 @@ class Watchtower:
                     path = self.models.get(read_published(self.chain, version_id).artifact_hash)
                     if path is not None:
                         loaded = load_version(self.chain, version_id, path)
-                except OPGError as problem:
-                    say("version not usable", version=version_id, why=str(problem))
+                except ChainUnreachable:
+                    raise  # nothing is known about the version then
+                except Exception as problem:  # whoever published it may have written anything
+                    say("version not usable", version=version_id, why=f"{type(problem).__name__}: {problem}")
                 self._versions[version_id] = loaded
             return self._versions[version_id]
 
