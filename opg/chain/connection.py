@@ -13,6 +13,7 @@ from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint
 
 from opg.chain.artifacts import decode_error
+from opg.chain.codec import codec
 from opg.chain.deployment import Deployment
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
 
@@ -36,6 +37,8 @@ class Chain:
                 cacheable_requests={RPCEndpoint("eth_chainId")},
             )
         )
+        self.w3.codec = codec()
+        self.w3.provider.global_ccip_read_enabled = False  # type: ignore[union-attr]  # a contract would choose URLs for us to ask
         try:
             self.id = int(self.w3.eth.chain_id)
         except (requests.RequestException, OSError) as problem:

@@ -46,8 +46,14 @@ class Defence:
         self._minds: dict[bytes, OperatorMind] = {}  # by answer; a trace takes time, so it is kept during the game
 
     def tick(self) -> None:
-        """Moves in every game where it is the operator's turn, the most urgent first."""
-        self._recheck()
+        """Moves in every game where it is the operator's turn, the most urgent first. What goes wrong in one does not stop the others; the
+        first that nobody foresaw is raised at the end.
+        """
+        problems: list[Exception] = []
+        try:
+            self._recheck()
+        except Exception as problem:
+            problems.append(problem)
         games = self.store.games()
         self.clocks = {game_id: left for game_id, left in self.clocks.items() if game_id in {each for each, _ in games}}
         for game_id, answer in sorted(games, key=lambda each: self.clocks.get(each[0], 0)):
@@ -55,6 +61,11 @@ class Defence:
                 self._move(game_id, answer)
             except TransactionRefused as problem:
                 say("refused", doing="defending", game=game_id, why=str(problem))
+            except Exception as problem:
+                say("failed", doing="defending", game=game_id, why=f"{type(problem).__name__}: {problem}")
+                problems.append(problem)
+        if problems:
+            raise problems[0]
 
     def _recheck(self) -> None:
         """Games whose end a re-organisation took away go on."""

@@ -1,5 +1,6 @@
-"""What a node does about the chain, in one thread: read events, defend, answer on-chain requests, collect, commit, redeem.
+"""What a node does about the chain, in one thread: defend, read events, answer on-chain requests, collect, commit, redeem.
 
+Whatever fails, the rest is done all the same, and defence comes first: others can make some of it fail, and silence costs the stake.
 A re-organisation of up to `REORG_BLOCKS` blocks harms nothing: those blocks are read again each time, everything that an event leads to
 may happen twice, and what was believed to be on the chain is looked at until it lies deeper.
 """
@@ -10,16 +11,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from web3.exceptions import Web3Exception
+
 from opg.answers import SignedAnswer
 from opg.chain.events import Event, EventReader
 from opg.chain.structs import Answer, Request
-from opg.errors import TransactionRefused
+from opg.errors import OPGError, TransactionRefused
 from opg.log import say
 from opg.node.admission import channel_views
 from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
-from opg.node.errors import AlreadyRunning, WorkerFailed
+from opg.node.errors import AlreadyRunning, Busy, WorkerFailed
 from opg.node.income import check_redeemed, ending, redeem_vouchers, worthwhile
 
 if TYPE_CHECKING:
@@ -60,26 +63,25 @@ class Duties:
         self._leaving: set[str] = set()  # payers that are about to take their deposits out
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
         self._counted = 0
+        self._accused = False  # of something that the last look at the games did not see
+        self._problems: list[Exception] = []
 
     def tick(self) -> None:
-        """One round. Errors of one deed don't stop the others."""
-        self.node.see_chain()
-        self._raised.clear()
-        self._read_events()
-        self.defence.tick()
-        for reason in ("clock", "cannot_defend"):
-            if reason not in self._raised:
-                self.alarm(reason, "")
-        self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
-        for request_id, request, inputs in self.store.requests("open"):
-            self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
-        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
-        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
-            self._guarded("collecting the fee", self._finalise, request_id, request)
+        """One round. Errors of one deed don't stop the others; the first that nobody foresaw is raised at the end."""
+        self._problems.clear()
+        self._guarded("defending", self._defend)
+        self._guarded("seeing the chain", self.node.see_chain)
+        self._guarded("reading events", self._read_events)
+        if self._accused:
+            self._guarded("defending", self._defend)
+        self._guarded("answering on chain", self._fulfil_all)
+        self._guarded("collecting fees", self._finalise_all)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
         self._guarded("committing a batch", self._commit_when_due)
         self._guarded("checking vouchers", check_redeemed, self.store, self.sender, self.node.view.head)
         self._guarded("redeeming vouchers", self._redeem_when_due)
+        if self._problems:
+            raise self._problems[0]
 
     def alarm(self, reason: str, particulars: str) -> None:
         """Something that somebody should look at, once a while; empty particulars: it is over."""
@@ -103,12 +105,27 @@ class Duties:
         except TransactionRefused as problem:
             say("refused", doing=doing, why=str(problem))
             self.node.metrics.transactions.labels(doing, "refused").inc()
-        except (AlreadyRunning, WorkerFailed) as problem:
+        except (AlreadyRunning, Busy, WorkerFailed) as problem:
             say("later", doing=doing, why=str(problem))
+        except Exception as problem:
+            self._failed(doing, problem)
         finally:
             for sent in self.sender.log[self._counted :]:
                 self.node.metrics.transactions.labels(sent.label, "included").inc()
             self._counted = len(self.sender.log)
+
+    def _failed(self, doing: str, problem: Exception) -> None:
+        self._problems.append(problem)
+        say("failed", doing=doing, why=f"{type(problem).__name__}: {problem}")
+
+    def _defend(self) -> None:
+        self._accused = False
+        self._raised.clear()
+        self.defence.tick()
+        for reason in ("clock", "cannot_defend"):
+            if reason not in self._raised:
+                self.alarm(reason, "")
+        self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
 
     # ------------------------------------------------------------------ events
 
@@ -119,7 +136,13 @@ class Duties:
         for event in self.reader.read():
             key = (event.block, event.transaction, event.index)
             if key not in self._seen:
-                self._see(event)
+                try:
+                    self._see(event)
+                except (OPGError, Web3Exception):
+                    raise  # of the moment: all is read again in the next round
+                except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as problem:
+                    self._failed(f"reading {event.name} in block {event.block}", problem)  # it must not hide the others
+                    continue
                 self._seen[key] = None
         self._seen = {key: None for key in self._seen if key[0] >= first}
         self.store.set_cursor("events", self.reader.cursor)
@@ -148,6 +171,7 @@ class Duties:
         elif event.name == "Opened":
             answer = Answer.of(args["answer"])
             if answer.operator == self.operator and self.store.keep_game(bytes(args["gameId"]), answer):
+                self._accused = True
                 say("accused", game=bytes(args["gameId"]), answer=bytes(args["answerHash"]), by=args["challenger"])
 
     def _fulfilled(self, event: Event) -> None:
@@ -166,6 +190,15 @@ class Duties:
             self.store.request_state(answer.request, "fulfilled")
 
     # ------------------------------------------------------------------ on-chain requests
+
+    def _fulfil_all(self) -> None:
+        for request_id, request, inputs in self.store.requests("open"):
+            self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
+
+    def _finalise_all(self) -> None:
+        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
+        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
+            self._guarded("collecting the fee", self._finalise, request_id, request)
 
     def _fulfil(self, request_id: bytes, request: Request, inputs: tuple[bytes, ...]) -> None:
         if self.chain.now() > request.deadline:

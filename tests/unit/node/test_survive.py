@@ -22,6 +22,7 @@ from opg.node.errors import AlreadyRunning, StoreFull
 from opg.versions import load_version
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
+from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
 
@@ -396,3 +397,89 @@ def test_data_of_another_format_is_refused(tmp_path):
         db.execute("create table answers (x)")
     with pytest.raises(OPGError, match="format 0"):
         Store(tmp_path / "node.sqlite")
+
+
+# ---------------------------------------------------------------------- one thing that fails
+
+
+def test_content_identifier_that_is_no_text_stops_no_node(stage, host, picture):
+    """Anybody with the least stake can write one on chain; who could not read on would lose every dispute by silence."""
+    made, evil = host(), host()
+    challenge = accused(stage, made, picture)
+    commit_no_text(stage, evil)
+    head = stage.chain.head()
+    made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+    assert made.node.store.cursor("events") == head + 1
+
+
+STAGES = ["see_chain", "_read_events", "_fulfil_all", "_finalise_all", "_commit_when_due", "_redeem_when_due"]
+
+
+@pytest.mark.parametrize("stage_name", STAGES)
+def test_stage_of_a_round_that_fails_stops_no_other(host, monkeypatch, stage_name):
+    made = host()
+    done = []
+    for name in (*STAGES, "_defend"):
+        owner = made.node if name == "see_chain" else made.node.duties
+
+        def deed(name=name):
+            done.append(name)
+            if name == stage_name:
+                raise ZeroDivisionError(name)
+
+        monkeypatch.setattr(owner, name, deed)
+    with pytest.raises(ZeroDivisionError, match=stage_name):
+        made.node.tick()
+    assert done == ["_defend", *STAGES]
+
+
+def test_defence_that_fails_stops_nothing_else(stage, host, user, version, picture, monkeypatch):
+    made = host()
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 600)
+    monkeypatch.setattr(made.node.duties.defence, "tick", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        made.node.tick()
+    assert state(stage, request_id) > 2
+
+
+def test_one_game_that_fails_stops_no_other(stage, host, picture, monkeypatch):
+    made = host()
+    games = [accused(stage, made, picture, number).game_id for number in range(3)]
+    move = made.node.duties.defence._move
+
+    def fails_once(game_id, answer):
+        if game_id == games[1]:
+            raise MemoryError("no room for a trace")
+        move(game_id, answer)
+
+    monkeypatch.setattr(made.node.duties.defence, "_move", fails_once)
+    with pytest.raises(MemoryError):
+        made.node.tick()
+    assert [read_game(stage.chain, game).phase.waits_for_operator for game in games] == [False, True, False]
+
+
+def test_event_that_breaks_the_reader_hides_no_other(stage, host, picture, monkeypatch):
+    made, other = host(commit_every_seconds=3_600, commit_at=1), host(commit_every_seconds=3_600, commit_at=1)
+    ask(stage, other, picture, 1)
+    other.node.tick()
+    challenge = accused(stage, made, picture)
+    head, see = stage.chain.head(), made.node.duties._see
+
+    def breaks(event):
+        if event.name == "Committed":
+            raise OverflowError("a number that no database holds")
+        see(event)
+
+    monkeypatch.setattr(made.node.duties, "_see", breaks)
+    with pytest.raises(OverflowError):
+        made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+    assert made.node.store.cursor("events") == head + 1
+
+
+def accused(stage, made, picture, number=1):
+    """A game against an honest answer of a host, which has to move now."""
+    signed = SignedAnswer.from_json(ask(stage, made, picture, number))
+    stage.local.advance(1)
+    return accuse(stage, signed, stage.person(opg=100))
