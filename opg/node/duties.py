@@ -8,7 +8,7 @@ may happen twice, and what was believed to be on the chain is looked at until it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from web3.exceptions import Web3Exception
@@ -38,6 +38,7 @@ TOPICS = [
 ]
 OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
 RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
+ROUND_SECONDS = 30.0  # for deeds of one kind: a dispute may have begun meanwhile
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
 
@@ -63,6 +64,7 @@ class Duties:
         self._leaving: set[str] = set()  # payers that are about to take their deposits out
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
         self._counted = 0
+        self._tried: dict[bytes, float] = {}  # requests, when they were tried last
         self._accused = False  # of something that the last look at the games did not see
         self._problems: list[Exception] = []
 
@@ -74,6 +76,7 @@ class Duties:
         self._guarded("reading events", self._read_events)
         if self._accused:
             self._guarded("defending", self._defend)
+        self.alarm("workers", "" if self.node.pool.alive else "no worker process is up")
         self._guarded("answering on chain", self._fulfil_all)
         self._guarded("collecting fees", self._finalise_all)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
@@ -192,18 +195,29 @@ class Duties:
     # ------------------------------------------------------------------ on-chain requests
 
     def _fulfil_all(self) -> None:
-        for request_id, request, inputs in self.store.requests("open"):
-            self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
+        self._some("answering on chain", self._fulfil, self.store.requests("open"))
 
     def _finalise_all(self) -> None:
         now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
-        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
-            self._guarded("collecting the fee", self._finalise, request_id, request)
+        self._some("collecting the fee", self._finalise, self.store.fulfilled(now - window, now - RECENT_SECONDS))
+
+    def _some(
+        self, doing: str, deed: Callable[..., Any], requests: Sequence[tuple[bytes, Any, *tuple[Any, ...]]]
+    ) -> None:
+        """Does as much as there is time for; what was tried longest ago comes first, so that nothing keeps the rest from its turn."""
+        until = time.monotonic() + ROUND_SECONDS
+        for each in sorted(requests, key=lambda request: self._tried.get(request[0], 0.0)):
+            if time.monotonic() > until:
+                return
+            self._tried[each[0]] = time.monotonic()
+            self._guarded(doing, deed, *each)
 
     def _fulfil(self, request_id: bytes, request: Request, inputs: tuple[bytes, ...]) -> None:
         if self.chain.now() > request.deadline:
             self.store.request_state(request_id, "closed")
             return
+        if not self.node.pool.alive:
+            raise WorkerFailed("no worker process is up", "look at the log; give the node more memory")
         outputs = self.node.pool.run(self.node.versions[request.version], inputs)
         try:
             self.sender.send("Inference", "fulfil", request.abi(), outputs)
