@@ -89,8 +89,15 @@ class Chain:
     def now(self) -> int:
         """Unix seconds on this chain: the clock on the wall, or the newest block when that is ahead (a test
         chain whose time was moved).
+
+        For what has to be done in time, and for terms that others check. Never to give something up for good: a clock on the wall
+        that is ahead would throw stake or income away. That is decided by `head_time`, or by the contract when it refuses.
         """
-        return max(int(time.time()), int(self.block("latest")["timestamp"]))
+        return max(int(time.time()), self.head_time())
+
+    def head_time(self) -> int:
+        """Timestamp of the newest block, unix seconds. What it is past, no later block is in time for; it says nothing of how late it is."""
+        return int(self.block("latest")["timestamp"])
 
     def has_code(self, address: str) -> bool:
         """Whether there is a contract, now."""

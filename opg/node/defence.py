@@ -94,11 +94,12 @@ class Defence:
             self.clocks.pop(game_id, None)
             claim_when_due(self.sender, game_id, answer)
             return
-        left = self.chain.read("Disputes", "deadline", game_id) - self.chain.now()
+        deadline = int(self.chain.read("Disputes", "deadline", game_id))
+        left = deadline - self.chain.now()
         self.clocks[game_id] = left
         if left < self.alarm_seconds:
             self.alarm("clock", f"game 0x{game_id.hex()} has {left} seconds left")
-        if left < 0:
+        if left < 0 and self.chain.head_time() > deadline:
             return  # too late; the challenger may claim
         mind = self._mind(answer)
         move = mind.move(game) if mind else None

@@ -39,6 +39,7 @@ TOPICS = [
 OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
 RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
 ROUND_SECONDS = 30.0  # for deeds of one kind: a dispute may have begun meanwhile
+MAX_TRIED = 10_000
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
 
@@ -71,6 +72,8 @@ class Duties:
     def tick(self) -> None:
         """One round. Errors of one deed don't stop the others; the first that nobody foresaw is raised at the end."""
         self._problems.clear()
+        if len(self._tried) > MAX_TRIED:
+            self._tried.clear()
         self._guarded("defending", self._defend)
         self._guarded("seeing the chain", self.node.see_chain)
         self._guarded("reading events", self._read_events)
@@ -213,7 +216,7 @@ class Duties:
             self._guarded(doing, deed, *each)
 
     def _fulfil(self, request_id: bytes, request: Request, inputs: tuple[bytes, ...]) -> None:
-        if self.chain.now() > request.deadline:
+        if self.chain.head_time() > request.deadline:
             self.store.request_state(request_id, "closed")
             return
         if not self.node.pool.alive:
@@ -261,7 +264,7 @@ class Duties:
             return
         now = self.chain.now()
         waiting = self.store.uncommitted_count()
-        due = now - self._last_commit >= self.policy.commit_every_seconds
+        due = not 0 <= now - self._last_commit < self.policy.commit_every_seconds  # also when the clock was set back
         if self.store.planned_batch() is not None or (waiting and (due or waiting >= self.policy.commit_at)):
             self._last_commit = now
             self.node.commit()

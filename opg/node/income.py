@@ -23,13 +23,13 @@ def redeem_vouchers(store: Store, sender: Sender, only: list[SignedVoucher] | No
     them.
     """
     chain = sender.chain
-    now = chain.now()
+    now = chain.head_time()
     good: list[SignedVoucher] = []
     for each in store.vouchers_to_redeem() if only is None else only:
         worth = chain.read("Channels", "redeemable", each.voucher.abi())
         if worth == 0:
             _note(store, sender, each, chain.head())
-        elif each.voucher.deadline > now and _may_sign(sender, each, now):
+        elif each.voucher.deadline >= now and _may_sign(sender, each, now):
             good.append(each)
     paid = 0
     for first in range(0, len(good), MAX_AT_ONCE):
@@ -69,7 +69,7 @@ def worthwhile(store: Store, sender: Sender, policy: Policy, gas_price: int) -> 
 def _may_sign(sender: Sender, each: SignedVoucher, now: int) -> bool:
     if each.signer == each.voucher.payer:
         return True
-    return int(sender.chain.read("Channels", "keyUntil", each.voucher.payer, each.signer)) > now
+    return int(sender.chain.read("Channels", "keyUntil", each.voucher.payer, each.signer)) >= now
 
 
 def check_redeemed(store: Store, sender: Sender, head: int) -> None:

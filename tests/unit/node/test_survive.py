@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import closing, suppress
 
 import pytest
@@ -20,8 +21,10 @@ from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.versions import load_version
+from opg.vouchers import make_voucher
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
+from tests.stage import PRICE, channel
 from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
@@ -483,3 +486,63 @@ def accused(stage, made, picture, number=1):
     signed = SignedAnswer.from_json(ask(stage, made, picture, number))
     stage.local.advance(1)
     return accuse(stage, signed, stage.person(opg=100))
+
+
+# ---------------------------------------------------------------------- a clock that is ahead
+
+AHEAD_SECONDS = 40 * 86_400
+
+
+@pytest.fixture
+def ahead():
+    """This machine's clock, set a month ahead; call it to set the clock right."""
+    real = time.time
+    patch = pytest.MonkeyPatch()
+    patch.setattr(time, "time", lambda: real() + AHEAD_SECONDS)
+    yield patch.undo
+    patch.undo()
+
+
+def test_clock_that_is_ahead_does_not_end_a_dispute(stage, host, picture, request):
+    made = host()
+    challenge = accused(stage, made, picture)
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+
+
+def test_dispute_whose_time_is_over_on_the_chain_is_left_alone(stage, host, picture):
+    made = host()
+    challenge = accused(stage, made, picture)
+    made.node.tick()
+    challenge.step()
+    stage.local.advance(stage.chain.read("Disputes", "clockSeconds") + 3_600)
+    made.node.tick()
+    assert read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+
+
+def test_clock_that_is_ahead_gives_up_no_on_chain_request(stage, host, user, version, picture, request):
+    made = host()
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 600)
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert state(stage, request_id) > 2
+
+
+def test_clock_that_is_ahead_gives_up_no_voucher(stage, host, user, version, picture, request):
+    made = host(price=PRICE)
+    channel(user, made)
+    voucher = make_voucher(stage.chain, user.account, made.address, version.model_id, PRICE)
+    made.node.infer({**body(stage.chain, made, picture()), "voucher": voucher.json()})
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert made.node.store.unredeemed() == 0
+
+
+def test_clock_that_was_set_back_stops_no_batches(stage, host, picture, request):
+    set_right = request.getfixturevalue("ahead")
+    made = host(commit_every_seconds=3_600, max_skew_seconds=0)
+    set_right()
+    ask(stage, made, picture, 1)
+    made.node.tick()
+    assert made.node.store.uncommitted_count() == 0
