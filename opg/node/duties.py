@@ -23,7 +23,7 @@ from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, Busy, WorkerFailed
-from opg.node.income import check_redeemed, ending, redeem_vouchers, worthwhile
+from opg.node.income import Endings, check_redeemed, gas_worth, redeem_vouchers, worthwhile
 
 if TYPE_CHECKING:
     from opg.node.node import Node
@@ -39,6 +39,7 @@ TOPICS = [
 OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
 RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
 ROUND_SECONDS = 30.0  # for deeds of one kind: a dispute may have begun meanwhile
+MAX_REDEEMED = 200  # vouchers a round
 MAX_TRIED = 10_000
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
@@ -62,7 +63,7 @@ class Duties:
         self._raised: set[str] = set()
         self._last_commit = node.chain.now()
         self._last_redeem = time.monotonic()
-        self._leaving: set[str] = set()  # payers that are about to take their deposits out
+        self.endings = Endings(node.store, node.chain)
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
         self._counted = 0
         self._tried: dict[bytes, float] = {}  # requests, when they were tried last
@@ -170,9 +171,10 @@ class Duties:
             if head is not None and head[1] is None:
                 self.store.batch_committed(root, int(args["batchId"]), event.block)
         elif event.name == "CloseStarted" and args["operator"] == self.operator:
-            self._leaving.add(args["payer"])
+            self.endings.look_again(args["payer"])
             self.node.view.forget(("Channels", "channel", args["payer"], self.operator))
         elif event.name == "KeyAuthorised":
+            self.endings.look_again(args["payer"])
             self.node.view.forget(("Channels", "keyUntil", args["payer"], args["key"]))
         elif event.name == "Opened":
             answer = Answer.of(args["answer"])
@@ -270,15 +272,17 @@ class Duties:
             self.node.commit()
 
     def _redeem_when_due(self) -> None:
-        due = ending(self.store, self.chain.now())
-        if self._leaving:
-            due += [v for v in self.store.vouchers_to_redeem() if v.voucher.payer in self._leaving and v not in due]
-        if time.monotonic() - self._last_redeem >= self.policy.redeem_every_seconds:
-            self._last_redeem = time.monotonic()
-            gas_price = int(self.chain.rpc(lambda: self.chain.w3.eth.gas_price))
+        due = self.endings.due()
+        periodic = time.monotonic() - self._last_redeem >= self.policy.redeem_every_seconds
+        if not due and not periodic:
+            return
+        gas_price = int(self.chain.rpc(lambda: self.chain.w3.eth.gas_price))
+        if periodic:
             due += [v for v in worthwhile(self.store, self.sender, self.policy, gas_price) if v not in due]
-        if due:
-            redeem_vouchers(self.store, self.sender, due)
-            for each in due:
+        if periodic and len(due) <= MAX_REDEEMED:
+            self._last_redeem = time.monotonic()
+        try:
+            redeem_vouchers(self.store, self.sender, due[:MAX_REDEEMED], gas_worth(self.policy, gas_price))
+        finally:
+            for each in due[:MAX_REDEEMED]:
                 self.node.view.forget(*channel_views(each, self.operator))
-        self._leaving.clear()
