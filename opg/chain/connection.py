@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from json import JSONDecodeError
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
@@ -16,8 +18,10 @@ from opg.chain.artifacts import decode_error
 from opg.chain.codec import codec
 from opg.chain.deployment import Deployment
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
+from opg.words import origin
 
 TIMEOUT_SECONDS = 30
+SECRET_LETTERS = 8  # parts of a URL that are shorter are no keys
 
 
 class Chain:
@@ -59,7 +63,7 @@ class Chain:
     def deployment(self, deployment: Deployment) -> None:
         if deployment.chain_id != self.id:
             raise WrongChain(
-                f"{self.url} serves chain {self.id}, the manifest is for chain {deployment.chain_id}",
+                f"{origin(self.url)} serves chain {self.id}, the manifest is for chain {deployment.chain_id}",
                 "name the right node with --rpc, or the right manifest with --manifest",
             )
         self._deployment = deployment
@@ -81,7 +85,7 @@ class Chain:
         """Calls a prepared function without sending anything."""
         try:
             return call.call(transaction or {})
-        except (requests.RequestException, OSError) as problem:
+        except (requests.RequestException, OSError, JSONDecodeError) as problem:
             raise ChainUnreachable(self.url, type(problem).__name__) from None
         except ContractLogicError as problem:
             raise refusal(label, problem) from None
@@ -99,6 +103,17 @@ class Chain:
         """Timestamp of the newest block, unix seconds. What it is past, no later block is in time for; it says nothing of how late it is."""
         return int(self.block("latest")["timestamp"])
 
+    def without_key(self, text: str) -> str:
+        """A text for strangers and logs: of this connection's URL no more than its host is left, nor any long part of its path."""
+        parts = urlsplit(self.url)
+        path = self.url.partition("://")[2].partition("/")[2]
+        secrets = [path, parts.password or "", *(each for each in path.replace("?", "/").split("/"))]
+        text = text.replace(self.url, origin(self.url))
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SECRET_LETTERS:
+                text = text.replace(secret, "…")
+        return text
+
     def has_code(self, address: str) -> bool:
         """Whether there is a contract, now."""
         return bool(self.rpc(lambda: self.w3.eth.get_code(self.w3.to_checksum_address(address))))
@@ -115,7 +130,7 @@ class Chain:
         """Runs a plain RPC request; a lost connection becomes `ChainUnreachable`."""
         try:
             return what()
-        except (requests.RequestException, OSError) as problem:
+        except (requests.RequestException, OSError, JSONDecodeError) as problem:
             raise ChainUnreachable(self.url, type(problem).__name__) from None
 
 

@@ -60,9 +60,14 @@ class Defence:
             try:
                 self._move(game_id, answer)
             except TransactionRefused as problem:
-                say("refused", doing="defending", game=game_id, why=str(problem))
+                say("refused", doing="defending", game=game_id, why=self.chain.without_key(str(problem)))
             except Exception as problem:
-                say("failed", doing="defending", game=game_id, why=f"{type(problem).__name__}: {problem}")
+                say(
+                    "failed",
+                    doing="defending",
+                    game=game_id,
+                    why=self.chain.without_key(f"{type(problem).__name__}: {problem}"),
+                )
                 problems.append(problem)
         if problems:
             raise problems[0]

@@ -93,6 +93,7 @@ class Duties:
     def alarm(self, reason: str, particulars: str) -> None:
         """Something that somebody should look at, once a while; empty particulars: it is over."""
         if particulars:
+            particulars = self.chain.without_key(particulars)
             self._raised.add(reason)
             if time.monotonic() - self._reminded.get(reason, -REMIND_SECONDS) >= REMIND_SECONDS:
                 say("ALARM", reason=reason, why=particulars)
@@ -110,7 +111,7 @@ class Duties:
         try:
             deed(*arguments)
         except TransactionRefused as problem:
-            say("refused", doing=doing, why=str(problem))
+            say("refused", doing=doing, why=self.chain.without_key(str(problem)))
             self.node.metrics.transactions.labels(doing, "refused").inc()
         except (AlreadyRunning, Busy, WorkerFailed) as problem:
             say("later", doing=doing, why=str(problem))
@@ -123,7 +124,7 @@ class Duties:
 
     def _failed(self, doing: str, problem: Exception) -> None:
         self._problems.append(problem)
-        say("failed", doing=doing, why=f"{type(problem).__name__}: {problem}")
+        say("failed", doing=doing, why=self.chain.without_key(f"{type(problem).__name__}: {problem}"))
 
     def _defend(self) -> None:
         self._accused = False

@@ -402,6 +402,23 @@ def test_data_of_another_format_is_refused(tmp_path):
         Store(tmp_path / "node.sqlite")
 
 
+def test_url_of_the_ethereum_node_is_not_told(stage, host, wire, picture):
+    """It often holds a key; whoever asks a node, or reads its log, has no right to that."""
+    made = host(chain=Chain(f"http://127.0.0.1:{wire.port}", stage.deployment), max_blind_seconds=0)
+    made.node.chain.url = f"http://127.0.0.1:{wire.port}/v3/SECRET-KEY"
+    request = body(stage.chain, made, picture())
+    wire.cut = True
+    stop = threading.Event()
+    stop.wait = lambda _: stop.set()
+    made.node.run(stop)
+    http = TestClient(create_app(made.node))
+    replies = [http.get("/v2/health/ready"), http.post("/opg/v1/infer", json=request), http.get("/opg/v1/status")]
+    assert [reply.status_code for reply in replies] == [503, 503, 200]
+    for reply in replies:
+        assert f"127.0.0.1:{wire.port} (" in reply.text
+        assert "SECRET" not in reply.text
+
+
 # ---------------------------------------------------------------------- one thing that fails
 
 
