@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opg.words import moment, shown
+from opg.words import moment, origin, shown
 
 
 class OPGError(Exception):
@@ -23,11 +23,11 @@ class OPGError(Exception):
 
 
 class ChainUnreachable(OPGError):
-    """No Ethereum node answers at the URL."""
+    """No Ethereum node answers at the URL. It is told to whoever asks, so no more of the URL than its host is."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"no Ethereum node answers at {url} ({reason})",
+            f"no Ethereum node answers at {origin(url)} ({reason})",
             "start one there, or name another with --rpc or OPG_RPC",
         )
 
