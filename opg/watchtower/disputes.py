@@ -172,7 +172,7 @@ class Disputes:
             _, until = self.chain.read("Inference", "liability", case.answer.abi(), case.evidence.abi())
         except TransactionRefused:
             return
-        if int(until) < int(self.chain.block("latest")["timestamp"]):
+        if int(until) < self.chain.head_time():
             self._end(case, "late")
 
     def _end(self, case: Case, state: str, bounty: int = 0) -> None:

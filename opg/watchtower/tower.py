@@ -237,7 +237,7 @@ class Watchtower:
         """It is asked for again for as long as an answer in it can be disputed, by the chain's clock: this machine's may be wrong."""
         _, committed_at, _, _ = self.chain.read("Inference", "batch", batch.id)
         window = int(self.chain.read("Inference", "windowSeconds"))
-        if int(self.chain.block("latest")["timestamp"]) <= int(committed_at) + window:
+        if self.chain.head_time() <= int(committed_at) + window:
             why = str(problem) if isinstance(problem, OPGError) else f"{type(problem).__name__}: {problem}"
             say("batch not readable", batch=batch.id, operator=batch.operator, why=why)
             self.fetcher.failed(batch)
