@@ -7,10 +7,15 @@ import time
 import pytest
 
 from opg.answers import SignedAnswer
+from opg.challenge import Challenge
+from opg.errors import ChainUnreachable
+from opg.game import Phase
 from opg.watchtower import fetching
+from scripts.liar import LyingExecutor
 from tests.strangers import NO_ADDRESS, UNREADABLE, dripping, stranger, whole
+from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
-from tests.watching import ask_on_chain
+from tests.watching import ask_on_chain, game_of
 
 REPLIES = UNREADABLE | {"no address": whole(NO_ADDRESS), "no list": whole(b'{"answers": 1}')}
 
@@ -106,3 +111,48 @@ def test_a_batch_that_a_reorganisation_replaced_while_it_came_is_asked_for_again
             tower.audit()
     assert tower.report()["wrong"] == 1
     assert tower.notes.cases("waiting")[0].digest == signed.digest
+
+
+def test_a_content_identifier_that_is_no_text_hides_no_lie(stage, tower, liar, host, picture):
+    commit_no_text(stage, host())
+    lie_in_a_batch(stage, liar, picture)
+    with liar.serving():
+        tower.audit()
+    assert tower.report()["wrong"] == 1
+
+
+def test_a_chain_that_is_away_for_a_moment_makes_no_version_unusable(stage, tower, liar, user, picture, monkeypatch):
+    """What it hid is judged when the chain is back."""
+    ask_on_chain(stage, user, liar, picture())
+    with monkeypatch.context() as away:
+        away.setattr("opg.watchtower.tower.read_published", gone)
+        with pytest.raises(ChainUnreachable):
+            tower.audit()
+    tower.audit()
+    assert tower.report()["wrong"] == 1
+
+
+def gone(*_):
+    raise ChainUnreachable("http://x", "gone")
+
+
+def test_a_case_that_breaks_down_stops_no_other(stage, tower, host, user, picture, capsys):
+    """Whatever breaks in it: the clocks of the others run."""
+    broken, other = (ask_on_chain(stage, user, host(executor=LyingExecutor(2, 5)), picture(n))[1] for n in range(2))
+    tower.audit()
+    step = Challenge.step
+
+    def sometimes(challenge):
+        if challenge.case.digest == broken.digest:
+            raise RuntimeError("out of order")
+        return step(challenge)
+
+    tower.disputes._challenges.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Challenge, "step", sometimes)
+        tower._play()
+    assert "out of order" in capsys.readouterr().err
+    assert game_of(tower, other.digest).phase != Phase.NONE
+    assert game_of(tower, broken.digest).phase == Phase.NONE
+    tower._play()
+    assert game_of(tower, broken.digest).phase != Phase.NONE
