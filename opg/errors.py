@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from opg.words import moment, shown
+from opg.words import moment, origin, shown
 
 
 class OPGError(Exception):
@@ -23,11 +23,11 @@ class OPGError(Exception):
 
 
 class ChainUnreachable(OPGError):
-    """No Ethereum node answers at the URL."""
+    """No Ethereum node answers at the URL. It is told to whoever asks, so no more of the URL than its host is."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(
-            f"no Ethereum node answers at {url} ({reason})",
+            f"no Ethereum node answers at {origin(url)} ({reason})",
             "start one there, or name another with --rpc or OPG_RPC",
         )
 
@@ -116,7 +116,7 @@ class BadAnswer(OPGError):
 
 
 class OperatorUnreachable(OPGError):
-    """The operator's endpoint does not answer."""
+    """The operator's endpoint does not answer in time, or not with what can be read."""
 
 
 class NoOperator(OPGError):
@@ -124,9 +124,15 @@ class NoOperator(OPGError):
 
 
 class OperatorRefused(OPGError):
-    """The operator's endpoint answered with an error of its own. `final`: it has not answered the request, and is not paid for it."""
+    """The operator's endpoint answered with an error of its own, of this HTTP status. `final`: it has not answered the request, and is not
+    paid for it.
+    """
 
-    final = True
+    status = 400
+
+    @property
+    def final(self) -> bool:
+        return 400 <= self.status < 500
 
 
 class NotStaked(OPGError):

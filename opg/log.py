@@ -24,7 +24,8 @@ def say(what: str, **particulars: Any) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    return str(value)
+    text = str(value)  # a stranger's, often: it stays in its line
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,9 @@ from opg.chain.typed import recover, sign_digest, voucher_digest
 from opg.errors import PaymentRequired
 from opg.words import shown
 
-MIN_LIFE_SECONDS = 3_600  # an operator wants at least so much time to redeem
+MIN_LIFE_SECONDS = (
+    2 * 86_400
+)  # of a voucher and of a session key: twice the time before its end at which it is redeemed, see opg.node.income
 LIFE_SECONDS = 30 * 86_400
 
 

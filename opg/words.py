@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 OPG = 10**18
 
@@ -21,3 +22,13 @@ def percent(bps: int) -> str:
 def moment(seconds: int) -> str:
     """Unix seconds: `2026-11-21 12:00:00 UTC`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL. The rest of an Ethereum node's often is a key that costs its owner money."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    except ValueError:
+        return "(no URL)"
+    return f"{parts.scheme}://{host}" if parts.scheme else host or url.partition("/")[0].rpartition("@")[2]

@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import collapse_if_tuple
 from eth_utils.crypto import keccak
 
+from opg.chain.codec import codec
 from opg.errors import ArtifactMissing
 
 CONTRACTS = (
@@ -119,14 +119,14 @@ def decode_error(data: bytes) -> tuple[str, dict[str, Any]]:
     selector, body = data[:4], data[4:]
     try:
         if selector == bytes.fromhex("08c379a0"):
-            return "Error", {"message": decode(["string"], body)[0]}
+            return "Error", {"message": codec().decode(["string"], body)[0]}
         if selector == bytes.fromhex("4e487b71"):
-            code = decode(["uint256"], body)[0]
+            code = codec().decode(["uint256"], body)[0]
             return "Panic", {"code": code, "meaning": PANICS.get(code, "unknown")}
         entry = known_errors().get(selector)
         if entry is None:
             return "UnknownError", {"data": data}
-        values = decode([collapse_if_tuple(i) for i in entry["inputs"]], body)
+        values = codec().decode([collapse_if_tuple(i) for i in entry["inputs"]], body)
         return entry["name"], {i["name"]: v for i, v in zip(entry["inputs"], values, strict=True)}
     except DecodingError:
         return "UnknownError", {"data": data}

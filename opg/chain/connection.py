@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from json import JSONDecodeError
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider, Web3
@@ -13,10 +15,13 @@ from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint
 
 from opg.chain.artifacts import decode_error
+from opg.chain.codec import codec
 from opg.chain.deployment import Deployment
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
+from opg.words import origin
 
 TIMEOUT_SECONDS = 30
+SECRET_LETTERS = 8  # parts of a URL that are shorter are no keys
 
 
 class Chain:
@@ -36,6 +41,8 @@ class Chain:
                 cacheable_requests={RPCEndpoint("eth_chainId")},
             )
         )
+        self.w3.codec = codec()
+        self.w3.provider.global_ccip_read_enabled = False  # type: ignore[union-attr]  # a contract would choose URLs for us to ask
         try:
             self.id = int(self.w3.eth.chain_id)
         except (requests.RequestException, OSError) as problem:
@@ -56,7 +63,7 @@ class Chain:
     def deployment(self, deployment: Deployment) -> None:
         if deployment.chain_id != self.id:
             raise WrongChain(
-                f"{self.url} serves chain {self.id}, the manifest is for chain {deployment.chain_id}",
+                f"{origin(self.url)} serves chain {self.id}, the manifest is for chain {deployment.chain_id}",
                 "name the right node with --rpc, or the right manifest with --manifest",
             )
         self._deployment = deployment
@@ -78,7 +85,7 @@ class Chain:
         """Calls a prepared function without sending anything."""
         try:
             return call.call(transaction or {})
-        except (requests.RequestException, OSError) as problem:
+        except (requests.RequestException, OSError, JSONDecodeError) as problem:
             raise ChainUnreachable(self.url, type(problem).__name__) from None
         except ContractLogicError as problem:
             raise refusal(label, problem) from None
@@ -86,8 +93,26 @@ class Chain:
     def now(self) -> int:
         """Unix seconds on this chain: the clock on the wall, or the newest block when that is ahead (a test
         chain whose time was moved).
+
+        For what has to be done in time, and for terms that others check. Never to give something up for good: a clock on the wall
+        that is ahead would throw stake or income away. That is decided by `head_time`, or by the contract when it refuses.
         """
-        return max(int(time.time()), int(self.block("latest")["timestamp"]))
+        return max(int(time.time()), self.head_time())
+
+    def head_time(self) -> int:
+        """Timestamp of the newest block, unix seconds. What it is past, no later block is in time for; it says nothing of how late it is."""
+        return int(self.block("latest")["timestamp"])
+
+    def without_key(self, text: str) -> str:
+        """A text for strangers and logs: of this connection's URL no more than its host is left, nor any long part of its path."""
+        parts = urlsplit(self.url)
+        path = self.url.partition("://")[2].partition("/")[2]
+        secrets = [path, parts.password or "", *(each for each in path.replace("?", "/").split("/"))]
+        text = text.replace(self.url, origin(self.url))
+        for secret in sorted(secrets, key=len, reverse=True):
+            if len(secret) >= SECRET_LETTERS:
+                text = text.replace(secret, "…")
+        return text
 
     def has_code(self, address: str) -> bool:
         """Whether there is a contract, now."""
@@ -105,7 +130,7 @@ class Chain:
         """Runs a plain RPC request; a lost connection becomes `ChainUnreachable`."""
         try:
             return what()
-        except (requests.RequestException, OSError) as problem:
+        except (requests.RequestException, OSError, JSONDecodeError) as problem:
             raise ChainUnreachable(self.url, type(problem).__name__) from None
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from web3.exceptions import Web3RPCError
+from eth_abi.exceptions import DecodingError
+from web3.exceptions import Web3Exception, Web3RPCError
 from web3.logs import DISCARD
 
 from opg.chain.connection import Chain
 from opg.chain.sender import Sent
+from opg.log import say
 
 MAX_SPAN = 2_000  # blocks asked for at once; public nodes refuse much more
 
@@ -75,8 +77,9 @@ class EventReader:
                 continue
             for log in logs:
                 found = self._decoders.get((log["address"], bytes(log["topics"][0])))
-                if found is not None:
-                    yield _event(found, log)
+                event = _event(found, log) if found is not None else None
+                if event is not None:
+                    yield event
             self.cursor = last + 1
 
     def _logs(self, first: int, last: int) -> list[Any]:
@@ -104,13 +107,14 @@ def emitted(chain: Chain, sent: Sent, contract: str, name: str) -> list[Any]:
     return [entry["args"] for entry in event.process_receipt(sent.receipt, errors=DISCARD)]
 
 
-def _event(found: tuple[str, str, Any], log: Any) -> Event:
+def _event(found: tuple[str, str, Any], log: Any) -> Event | None:
+    """None, with a line in the log, for what cannot be decoded: one such event must not hide all that come after it."""
     contract_name, event_name, event = found
-    return Event(
-        contract_name,
-        event_name,
-        event.process_log(log)["args"],
-        int(log["blockNumber"]),
-        "0x" + bytes(log["transactionHash"]).hex(),
-        int(log["logIndex"]),
-    )
+    block, transaction = int(log["blockNumber"]), "0x" + bytes(log["transactionHash"]).hex()
+    try:
+        args = event.process_log(log)["args"]
+    except (Web3Exception, DecodingError, ValueError, TypeError, LookupError) as problem:
+        why = f"{type(problem).__name__}: {problem}"
+        say("skipped an event", event=f"{contract_name}.{event_name}", block=block, transaction=transaction, why=why)
+        return None
+    return Event(contract_name, event_name, args, block, transaction, int(log["logIndex"]))

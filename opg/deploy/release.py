@@ -23,6 +23,7 @@ from opg.deploy.runner import Cost, Runner
 from opg.deploy.sources import compiler_version, identifier, source_hash, standard_json
 from opg.deploy.verify import Check, verify
 from opg.errors import BadNetwork, DeploymentStuck, NotDeployed, WrongChain
+from opg.words import origin
 
 Show = Callable[[list[Cost]], None]
 
@@ -154,6 +155,6 @@ def check_chain(network: Network, chain: Chain) -> None:
     """Raises `WrongChain`."""
     if chain.id != network.chain_id:
         raise WrongChain(
-            f"{chain.url} serves chain {chain.id}; {network.name} is chain {network.chain_id}",
+            f"{origin(chain.url)} serves chain {chain.id}; {network.name} is chain {network.chain_id}",
             f"put another node's URL into {network.rpc}",
         )

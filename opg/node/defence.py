@@ -46,15 +46,31 @@ class Defence:
         self._minds: dict[bytes, OperatorMind] = {}  # by answer; a trace takes time, so it is kept during the game
 
     def tick(self) -> None:
-        """Moves in every game where it is the operator's turn, the most urgent first."""
-        self._recheck()
+        """Moves in every game where it is the operator's turn, the most urgent first. What goes wrong in one does not stop the others; the
+        first that nobody foresaw is raised at the end.
+        """
+        problems: list[Exception] = []
+        try:
+            self._recheck()
+        except Exception as problem:
+            problems.append(problem)
         games = self.store.games()
         self.clocks = {game_id: left for game_id, left in self.clocks.items() if game_id in {each for each, _ in games}}
         for game_id, answer in sorted(games, key=lambda each: self.clocks.get(each[0], 0)):
             try:
                 self._move(game_id, answer)
             except TransactionRefused as problem:
-                say("refused", doing="defending", game=game_id, why=str(problem))
+                say("refused", doing="defending", game=game_id, why=self.chain.without_key(str(problem)))
+            except Exception as problem:
+                say(
+                    "failed",
+                    doing="defending",
+                    game=game_id,
+                    why=self.chain.without_key(f"{type(problem).__name__}: {problem}"),
+                )
+                problems.append(problem)
+        if problems:
+            raise problems[0]
 
     def _recheck(self) -> None:
         """Games whose end a re-organisation took away go on."""
@@ -83,11 +99,12 @@ class Defence:
             self.clocks.pop(game_id, None)
             claim_when_due(self.sender, game_id, answer)
             return
-        left = self.chain.read("Disputes", "deadline", game_id) - self.chain.now()
+        deadline = int(self.chain.read("Disputes", "deadline", game_id))
+        left = deadline - self.chain.now()
         self.clocks[game_id] = left
         if left < self.alarm_seconds:
             self.alarm("clock", f"game 0x{game_id.hex()} has {left} seconds left")
-        if left < 0:
+        if left < 0 and self.chain.head_time() > deadline:
             return  # too late; the challenger may claim
         mind = self._mind(answer)
         move = mind.move(game) if mind else None

@@ -1,5 +1,6 @@
-"""What a node does about the chain, in one thread: read events, defend, answer on-chain requests, collect, commit, redeem.
+"""What a node does about the chain, in one thread: defend, read events, answer on-chain requests, collect, commit, redeem.
 
+Whatever fails, the rest is done all the same, and defence comes first: others can make some of it fail, and silence costs the stake.
 A re-organisation of up to `REORG_BLOCKS` blocks harms nothing: those blocks are read again each time, everything that an event leads to
 may happen twice, and what was believed to be on the chain is looked at until it lies deeper.
 """
@@ -7,20 +8,22 @@ may happen twice, and what was believed to be on the chain is looked at until it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+from web3.exceptions import Web3Exception
 
 from opg.answers import SignedAnswer
 from opg.chain.events import Event, EventReader
 from opg.chain.structs import Answer, Request
-from opg.errors import TransactionRefused
+from opg.errors import OPGError, TransactionRefused
 from opg.log import say
 from opg.node.admission import channel_views
 from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
-from opg.node.errors import AlreadyRunning, WorkerFailed
-from opg.node.income import check_redeemed, ending, redeem_vouchers, worthwhile
+from opg.node.errors import AlreadyRunning, Busy, WorkerFailed
+from opg.node.income import Endings, check_redeemed, gas_worth, redeem_vouchers, worthwhile
 
 if TYPE_CHECKING:
     from opg.node.node import Node
@@ -35,6 +38,9 @@ TOPICS = [
 ]
 OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that waits
 RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
+ROUND_SECONDS = 30.0  # for deeds of one kind: a dispute may have begun meanwhile
+MAX_REDEEMED = 200  # vouchers a round
+MAX_TRIED = 10_000
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
 
@@ -57,33 +63,37 @@ class Duties:
         self._raised: set[str] = set()
         self._last_commit = node.chain.now()
         self._last_redeem = time.monotonic()
-        self._leaving: set[str] = set()  # payers that are about to take their deposits out
+        self.endings = Endings(node.store, node.chain)
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
         self._counted = 0
+        self._tried: dict[bytes, float] = {}  # requests, when they were tried last
+        self._accused = False  # of something that the last look at the games did not see
+        self._problems: list[Exception] = []
 
     def tick(self) -> None:
-        """One round. Errors of one deed don't stop the others."""
-        self.node.see_chain()
-        self._raised.clear()
-        self._read_events()
-        self.defence.tick()
-        for reason in ("clock", "cannot_defend"):
-            if reason not in self._raised:
-                self.alarm(reason, "")
-        self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
-        for request_id, request, inputs in self.store.requests("open"):
-            self._guarded("answering on chain", self._fulfil, request_id, request, inputs)
-        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
-        for request_id, request in self.store.fulfilled(now - window, now - RECENT_SECONDS):
-            self._guarded("collecting the fee", self._finalise, request_id, request)
+        """One round. Errors of one deed don't stop the others; the first that nobody foresaw is raised at the end."""
+        self._problems.clear()
+        if len(self._tried) > MAX_TRIED:
+            self._tried.clear()
+        self._guarded("defending", self._defend)
+        self._guarded("seeing the chain", self.node.see_chain)
+        self._guarded("reading events", self._read_events)
+        if self._accused:
+            self._guarded("defending", self._defend)
+        self.alarm("workers", "" if self.node.pool.alive else "no worker process is up")
+        self._guarded("answering on chain", self._fulfil_all)
+        self._guarded("collecting fees", self._finalise_all)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
         self._guarded("committing a batch", self._commit_when_due)
         self._guarded("checking vouchers", check_redeemed, self.store, self.sender, self.node.view.head)
         self._guarded("redeeming vouchers", self._redeem_when_due)
+        if self._problems:
+            raise self._problems[0]
 
     def alarm(self, reason: str, particulars: str) -> None:
         """Something that somebody should look at, once a while; empty particulars: it is over."""
         if particulars:
+            particulars = self.chain.without_key(particulars)
             self._raised.add(reason)
             if time.monotonic() - self._reminded.get(reason, -REMIND_SECONDS) >= REMIND_SECONDS:
                 say("ALARM", reason=reason, why=particulars)
@@ -101,14 +111,29 @@ class Duties:
         try:
             deed(*arguments)
         except TransactionRefused as problem:
-            say("refused", doing=doing, why=str(problem))
+            say("refused", doing=doing, why=self.chain.without_key(str(problem)))
             self.node.metrics.transactions.labels(doing, "refused").inc()
-        except (AlreadyRunning, WorkerFailed) as problem:
+        except (AlreadyRunning, Busy, WorkerFailed) as problem:
             say("later", doing=doing, why=str(problem))
+        except Exception as problem:
+            self._failed(doing, problem)
         finally:
             for sent in self.sender.log[self._counted :]:
                 self.node.metrics.transactions.labels(sent.label, "included").inc()
             self._counted = len(self.sender.log)
+
+    def _failed(self, doing: str, problem: Exception) -> None:
+        self._problems.append(problem)
+        say("failed", doing=doing, why=self.chain.without_key(f"{type(problem).__name__}: {problem}"))
+
+    def _defend(self) -> None:
+        self._accused = False
+        self._raised.clear()
+        self.defence.tick()
+        for reason in ("clock", "cannot_defend"):
+            if reason not in self._raised:
+                self.alarm(reason, "")
+        self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
 
     # ------------------------------------------------------------------ events
 
@@ -119,7 +144,13 @@ class Duties:
         for event in self.reader.read():
             key = (event.block, event.transaction, event.index)
             if key not in self._seen:
-                self._see(event)
+                try:
+                    self._see(event)
+                except (OPGError, Web3Exception):
+                    raise  # of the moment: all is read again in the next round
+                except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as problem:
+                    self._failed(f"reading {event.name} in block {event.block}", problem)  # it must not hide the others
+                    continue
                 self._seen[key] = None
         self._seen = {key: None for key in self._seen if key[0] >= first}
         self.store.set_cursor("events", self.reader.cursor)
@@ -141,13 +172,15 @@ class Duties:
             if head is not None and head[1] is None:
                 self.store.batch_committed(root, int(args["batchId"]), event.block)
         elif event.name == "CloseStarted" and args["operator"] == self.operator:
-            self._leaving.add(args["payer"])
+            self.endings.look_again(args["payer"])
             self.node.view.forget(("Channels", "channel", args["payer"], self.operator))
         elif event.name == "KeyAuthorised":
+            self.endings.look_again(args["payer"])
             self.node.view.forget(("Channels", "keyUntil", args["payer"], args["key"]))
         elif event.name == "Opened":
             answer = Answer.of(args["answer"])
             if answer.operator == self.operator and self.store.keep_game(bytes(args["gameId"]), answer):
+                self._accused = True
                 say("accused", game=bytes(args["gameId"]), answer=bytes(args["answerHash"]), by=args["challenger"])
 
     def _fulfilled(self, event: Event) -> None:
@@ -167,10 +200,30 @@ class Duties:
 
     # ------------------------------------------------------------------ on-chain requests
 
+    def _fulfil_all(self) -> None:
+        self._some("answering on chain", self._fulfil, self.store.requests("open"))
+
+    def _finalise_all(self) -> None:
+        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
+        self._some("collecting the fee", self._finalise, self.store.fulfilled(now - window, now - RECENT_SECONDS))
+
+    def _some(
+        self, doing: str, deed: Callable[..., Any], requests: Sequence[tuple[bytes, Any, *tuple[Any, ...]]]
+    ) -> None:
+        """Does as much as there is time for; what was tried longest ago comes first, so that nothing keeps the rest from its turn."""
+        until = time.monotonic() + ROUND_SECONDS
+        for each in sorted(requests, key=lambda request: self._tried.get(request[0], 0.0)):
+            if time.monotonic() > until:
+                return
+            self._tried[each[0]] = time.monotonic()
+            self._guarded(doing, deed, *each)
+
     def _fulfil(self, request_id: bytes, request: Request, inputs: tuple[bytes, ...]) -> None:
-        if self.chain.now() > request.deadline:
+        if self.chain.head_time() > request.deadline:
             self.store.request_state(request_id, "closed")
             return
+        if not self.node.pool.alive:
+            raise WorkerFailed("no worker process is up", "look at the log; give the node more memory")
         outputs = self.node.pool.run(self.node.versions[request.version], inputs)
         try:
             self.sender.send("Inference", "fulfil", request.abi(), outputs)
@@ -214,21 +267,23 @@ class Duties:
             return
         now = self.chain.now()
         waiting = self.store.uncommitted_count()
-        due = now - self._last_commit >= self.policy.commit_every_seconds
+        due = not 0 <= now - self._last_commit < self.policy.commit_every_seconds  # also when the clock was set back
         if self.store.planned_batch() is not None or (waiting and (due or waiting >= self.policy.commit_at)):
             self._last_commit = now
             self.node.commit()
 
     def _redeem_when_due(self) -> None:
-        due = ending(self.store, self.chain.now())
-        if self._leaving:
-            due += [v for v in self.store.vouchers_to_redeem() if v.voucher.payer in self._leaving and v not in due]
-        if time.monotonic() - self._last_redeem >= self.policy.redeem_every_seconds:
-            self._last_redeem = time.monotonic()
-            gas_price = int(self.chain.rpc(lambda: self.chain.w3.eth.gas_price))
+        due = self.endings.due()
+        periodic = time.monotonic() - self._last_redeem >= self.policy.redeem_every_seconds
+        if not due and not periodic:
+            return
+        gas_price = int(self.chain.rpc(lambda: self.chain.w3.eth.gas_price))
+        if periodic:
             due += [v for v in worthwhile(self.store, self.sender, self.policy, gas_price) if v not in due]
-        if due:
-            redeem_vouchers(self.store, self.sender, due)
-            for each in due:
+        if periodic and len(due) <= MAX_REDEEMED:
+            self._last_redeem = time.monotonic()
+        try:
+            redeem_vouchers(self.store, self.sender, due[:MAX_REDEEMED], gas_worth(self.policy, gas_price))
+        finally:
+            for each in due[:MAX_REDEEMED]:
                 self.node.view.forget(*channel_views(each, self.operator))
-        self._leaving.clear()

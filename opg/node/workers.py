@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -27,6 +28,8 @@ TRIES = 2
 AHEAD = 2  # batches that lie with a worker: the one that it executes, and the next
 START_SECONDS = 120.0
 MAX_PAUSE_SECONDS = 5.0
+ABSENT_SECONDS = 30.0  # without any process: who waits is told so, rather than to wait on
+LOOK_SECONDS = 1.0
 
 
 class Pool(Protocol):
@@ -78,7 +81,8 @@ class _Course:
 class WorkerPool:
     """`count` processes, each with all versions.
 
-    `max_batch` requests go to a worker at once, `max_waiting` may wait for one; a batch that takes longer than `job_seconds` is given up.
+    `max_batch` requests go to a worker at once, `max_waiting` may wait for one; a batch that takes longer than `job_seconds` is given up,
+    and whatever waits when there was no process for `absent_seconds`.
     `seen(size, seconds)` is told about every batch.
     """
 
@@ -90,13 +94,16 @@ class WorkerPool:
         max_waiting: int = 256,
         job_seconds: float = 300.0,
         seen: Callable[[int, float], None] = lambda *_: None,
+        absent_seconds: float = ABSENT_SECONDS,
     ) -> None:
         self._shared = share(versions)
         self.max_batch = max_batch
         self.max_waiting = max_waiting
         self.job_seconds = job_seconds
         self.seen = seen
+        self.absent_seconds = absent_seconds
         self.alive = 0
+        self._absent_since = time.monotonic()  # means something while nothing is alive
         self.deaths = 0
         self.processes: list[Any] = [None] * count
         self._jobs: deque[_Job] = deque()
@@ -123,7 +130,17 @@ class WorkerPool:
                 raise Busy("the node has too much to do", "try again in a moment")
             self._jobs.append(job)
             self._changed.notify_all()
-        return job.result.result()
+        while True:
+            with suppress(TimeoutError):
+                return job.result.result(LOOK_SECONDS)
+            self._check_present(job)
+
+    def _check_present(self, job: _Job) -> None:
+        with self._changed:
+            if self.alive or time.monotonic() - self._absent_since < self.absent_seconds or job not in self._jobs:
+                return
+            self._jobs.remove(job)
+        raise WorkerFailed("no worker process is up", "try again; if it stays, tell the operator")
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Waits for the first worker. Raises `WorkerFailed`."""
@@ -292,4 +309,5 @@ class WorkerPool:
     def _count(self, change: int) -> None:
         with self._changed:
             self.alive += change
+            self._absent_since = time.monotonic()
             self._changed.notify_all()

@@ -10,6 +10,7 @@ import pytest
 from opg.chain import Chain, Deployment
 from opg.chain.local import LocalChain, free_port
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
+from opg.words import origin
 
 
 def test_nobody_there_is_said_with_the_url():
@@ -17,6 +18,37 @@ def test_nobody_there_is_said_with_the_url():
     with pytest.raises(ChainUnreachable, match=url) as problem:
         Chain(url)
     assert "--rpc" in problem.value.advice
+
+
+KEY = "9aa3d95b3bc440fa88ea12eaa4456161"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        (f"https://mainnet.example.io/v3/{KEY}", "https://mainnet.example.io"),
+        (f"https://example.io:8545?apikey={KEY}", "https://example.io:8545"),
+        (f"wss://me:{KEY}@example.io/x#{KEY}", "wss://example.io"),
+        (f"example.io/{KEY}", "example.io"),
+        (f"http://[::{KEY}", "(no URL)"),
+    ],
+)
+def test_url_is_told_without_what_may_be_a_key(url, host):
+    assert origin(url) == host
+    assert f"at {host} (gone)" in str(ChainUnreachable(url, "gone"))
+
+
+def test_text_that_quotes_the_url_is_told_without_the_key(stage, monkeypatch):
+    chain = Chain(stage.local.url)
+    monkeypatch.setattr(chain, "url", f"https://me:password@example.io/v3/{KEY}?a=1")
+    for text in (
+        f"Max retries exceeded with url: /v3/{KEY}?a=1",
+        f"invalid project id {KEY}",
+        f"at {chain.url}",
+        "password",
+    ):
+        assert not {KEY, "password"} & set(chain.without_key(text).replace("/", " ").replace("?", " ").split())
+    assert chain.without_key("in block 3 of v3") == "in block 3 of v3"
 
 
 def test_something_else_there_is_no_chain():
@@ -56,6 +88,14 @@ def test_chain_that_goes_away_is_unreachable_and_not_a_crash(stage):
         chain = other.chain
     with pytest.raises(ChainUnreachable):
         chain.head()
+
+
+def test_chain_that_begins_to_talk_nonsense_is_unreachable_and_not_a_crash(stage, monkeypatch):
+    chain = Chain(stage.local.url, stage.deployment)
+    monkeypatch.setattr(chain.w3.provider, "_make_request", lambda *_: b"<html>sign in</html>", raising=False)
+    for ask in (chain.head, lambda: chain.read("OPG", "totalSupply")):
+        with pytest.raises(ChainUnreachable, match="JSONDecodeError"):
+            ask()
 
 
 def test_local_chains_are_gone_afterwards_and_never_share_a_port():

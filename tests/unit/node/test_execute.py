@@ -10,12 +10,16 @@ from threading import Lock
 
 import pytest
 
+from opg import actions
+from opg.chain.deploying import OPG
+from opg.node import duties, workers
 from opg.node.errors import Busy, WorkerFailed
-from opg.node.workers import WorkerPool
+from opg.node.workers import Inline, WorkerPool
 from opg.tensor import execute, trace
 from opg.versions import LoadedVersion, load_version
 from opg.worker import receive, share
 from scripts.stage import DIGITS
+from tests.unit.node.test_on_chain import state
 
 
 class Fragile:
@@ -157,3 +161,52 @@ def test_more_than_there_is_room_for_is_refused_at_once(pool, fragile, picture):
         assert sum(isinstance(problem, Busy) for problem in problems) >= 60 - 42
         assert all(problem is None or isinstance(problem, Busy) for problem in problems)
         assert all(isinstance(each.exception(), WorkerFailed) for each in hanging)
+
+
+@pytest.fixture
+def stillborn(fragile, monkeypatch):
+    """A pool whose processes die before they are ready."""
+    monkeypatch.setattr(workers, "work", abs)  # refuses its arguments
+    made = WorkerPool({fragile.id: fragile}, 1, absent_seconds=1)
+    yield made
+    made.close()
+
+
+def test_who_waits_for_processes_that_never_come_is_told(stillborn, fragile, picture):
+    with pytest.raises(WorkerFailed, match="no worker process is up"):
+        stillborn.run(fragile, picture())
+    assert stillborn.waiting == 0
+
+
+def test_node_without_processes_goes_on_with_its_duties(stage, host, user, stillborn, version, picture):
+    """An on-chain request must not keep it from defending; and somebody is told."""
+    made = host()
+    made.node.pool = stillborn
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 60)
+    before = time.monotonic()
+    made.node.tick()
+    assert time.monotonic() - before < 5
+    assert made.node.duties.alarms == {"workers": "no worker process is up"}
+    made.node.pool = Inline()
+    made.node.tick()
+    assert made.node.duties.alarms == {}
+    assert state(stage, request_id) > 2
+
+
+def test_many_requests_do_not_keep_a_node_from_its_disputes(stage, host, user, version, picture, monkeypatch):
+    """Each round tries some, first those that were tried longest ago."""
+    made = host()
+    for number in range(3):
+        actions.request(user, version.id, made.address, picture(number), OPG, stage.chain.now() + 60)
+    tried = []
+
+    def fails(request_id, *_):
+        tried.append(request_id)
+        time.sleep(0.02)
+        raise WorkerFailed("it died")
+
+    monkeypatch.setattr(duties, "ROUND_SECONDS", 0.01)
+    monkeypatch.setattr(made.node.duties, "_fulfil", fails)
+    for _ in range(3):
+        made.node.tick()
+    assert len(tried) == len(set(tried)) == 3

@@ -14,15 +14,16 @@ from opg.chain.deploying import OPG
 from opg.chain.structs import Ask, Voucher
 from opg.chain.typed import sign_digest
 from opg.client import Client
-from opg.errors import OperatorRefused, PaymentRequired
-from opg.node import redeem_vouchers
+from opg.errors import OperatorRefused, PaymentRequired, TransactionRefused
+from opg.node import income, redeem_vouchers
 from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import WorkerFailed
 from opg.node.income import GAS_EACH
 from opg.node.workers import Inline
-from opg.vouchers import SignedVoucher, VoucherBook, check_voucher, make_voucher
+from opg.vouchers import MIN_LIFE_SECONDS, SignedVoucher, VoucherBook, check_voucher, make_voucher
 from tests.stage import PRICE, channel
 from tests.unit.node.test_infer import body
+from tests.unit.node.test_on_chain import again
 
 
 @pytest.fixture
@@ -263,7 +264,7 @@ def test_payer_that_is_leaving_gets_no_more(stage, paid, user, version):
 
 def test_session_key_pays_for_its_payer(stage, paid, user, version):
     session = stage.local.account()
-    user.send("Channels", "authoriseKey", session.address, stage.chain.now() + 86_400)
+    user.send("Channels", "authoriseKey", session.address, stage.chain.now() + 3 * 86_400)
     voucher = make_voucher(stage.chain, session, paid.address, version.model_id, PRICE, payer=user.address)
     check_voucher(stage.chain, voucher, paid.address, version.model_id, {})
 
@@ -276,6 +277,149 @@ def test_node_redeems_by_itself_when_a_payer_leaves(stage, paid, client, user, v
     user.send("Channels", "startClose", paid.address)
     paid.node.tick()
     assert stage.chain.read("Channels", "redeemed", user.address, paid.address, version.model_id) == PRICE
+
+
+def redeemed(stage, user, paid, version):
+    return stage.chain.read("Channels", "redeemed", user.address, paid.address, version.model_id)
+
+
+@pytest.fixture
+def patient(host, user):
+    """A paid host that does not mind when time is moved."""
+    made = host(price=PRICE, max_skew_seconds=0)
+    channel(user, made)
+    return made
+
+
+def session_request(stage, made, user, version, tensors, seconds):
+    """A request paid by a voucher of a session key that was authorised for some time; and the key."""
+    session = stage.local.account()
+    user.send("Channels", "authoriseKey", session.address, stage.chain.now() + seconds)
+    stage.local.advance(1)
+    made.node.tick()
+    voucher = make_voucher(stage.chain, session, made.address, version.model_id, PRICE, payer=user.address)
+    return body(stage.chain, made, tensors) | {"voucher": voucher.json()}, session.address
+
+
+def test_voucher_is_redeemed_before_the_key_that_signed_it_ends(stage, patient, user, version, picture):
+    request, _ = session_request(stage, patient, user, version, picture(), 7 * 86_400)
+    patient.node.infer(request)
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == 0
+    stage.local.advance(6 * 86_400 + 60)
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == PRICE
+
+
+def test_voucher_is_redeemed_before_the_key_that_signed_it_is_revoked(stage, patient, user, version, picture):
+    """Else a payer could revoke, wait, close, and have had all answers for nothing."""
+    request, key = session_request(stage, patient, user, version, picture(), 300 * 86_400)
+    patient.node.infer(request)
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == 0
+    user.send("Channels", "revokeKey", key)
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == PRICE
+
+
+def test_revocation_that_no_event_told_of_is_seen(stage, patient, user, version, picture, monkeypatch):
+    request, key = session_request(stage, patient, user, version, picture(), 300 * 86_400)
+    patient.node.infer(request)
+    patient.node.tick()
+    user.send("Channels", "revokeKey", key)
+    monkeypatch.setattr(patient.node.duties, "_see", lambda event: None)
+    monkeypatch.setattr(income, "LOOK_SECONDS", 0)
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == PRICE
+
+
+def test_payer_that_leaves_is_not_forgotten(stage, patient, user, version, picture):
+    """The key had no ether when the payer left, and the node was started anew long afterwards."""
+    patient.node.infer(request_for(stage, patient, user, version, picture(), PRICE))
+    user.send("Channels", "startClose", patient.address)
+    stage.local.rpc("anvil_setBalance", patient.key.address, "0x0")
+    patient.node.tick()
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 36))
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == 0
+    stage.local.rpc("anvil_setBalance", patient.key.address, hex(10**19))
+    again(patient, stage).tick()
+    assert redeemed(stage, user, patient, version) == PRICE
+
+
+def test_answer_that_was_under_way_when_its_payer_left_is_paid(stage, patient, user, version, picture):
+    run = patient.node.pool.run
+
+    def slow(*work):
+        user.send("Channels", "startClose", patient.address)
+        patient.node.tick()
+        return run(*work)
+
+    patient.node.pool.run = slow
+    patient.node.infer(request_for(stage, patient, user, version, picture(), PRICE))
+    patient.node.tick()
+    assert redeemed(stage, user, patient, version) == PRICE
+
+
+def short_lived(stage, made, user, version, total, seconds):
+    until = stage.chain.now() + seconds
+    return signed(stage, Voucher(user.address, made.address, version.model_id, total, until), user.account).json()
+
+
+def test_vouchers_that_end_soon_cannot_spend_a_nodes_ether(stage, patient, user, version, picture):
+    """Each would be a transaction of its own; a node without ether cannot defend."""
+    for number in (1, 2, 3):
+        request = body(stage.chain, patient, picture(number), nonce=number)
+        request["voucher"] = short_lived(stage, patient, user, version, number * PRICE, MIN_LIFE_SECONDS - 60)
+        with pytest.raises(PaymentRequired, match="ends too soon"):
+            patient.node.infer(request)
+        request["voucher"] = short_lived(stage, patient, user, version, number * PRICE, MIN_LIFE_SECONDS + 60)
+        patient.node.infer(request)
+        patient.node.tick()
+    assert patient.node.sender.log == []
+    assert MIN_LIFE_SECONDS >= 2 * income.SOON_SECONDS
+
+
+def test_voucher_that_ends_is_left_alone_when_its_gas_costs_more(stage, host, user, version, picture):
+    price = stage.chain.w3.eth.gas_price * GAS_EACH
+    made = host(price=PRICE, max_skew_seconds=0, eth_in_opg=10 * PRICE / price)
+    channel(user, made)
+    made.node.infer(request_for(stage, made, user, version, picture(), PRICE))
+    stage.local.advance(29 * 86_400 + 60)
+    made.node.tick()
+    assert made.node.sender.log == []
+    made.node.policy = made.node.duties.policy = replace(made.node.policy, eth_in_opg=0)
+    made.node.duties.endings._tried.clear()
+    made.node.tick()
+    assert redeemed(stage, user, made, version) == PRICE
+
+
+def test_redemption_that_is_refused_is_not_tried_all_the_time(stage, patient, user, version, picture, monkeypatch):
+    patient.node.infer(request_for(stage, patient, user, version, picture(), PRICE))
+    stage.local.advance(29 * 86_400 + 60)
+    endings = patient.node.duties.endings
+    assert [len(endings.due()) for _ in range(3)] == [1, 0, 0]
+    monkeypatch.setattr(income, "RETRY_SECONDS", 0)
+    assert len(endings.due()) == 1
+
+
+def test_voucher_that_is_over_is_not_tried_again(stage, patient, user, version, picture):
+    patient.node.infer(request_for(stage, patient, user, version, picture(), PRICE))
+    stage.local.advance(30 * 86_400 + 60)
+    assert patient.node.duties.endings.due() == []
+    assert patient.node.store.unredeemed() == PRICE
+
+
+def test_voucher_that_is_refused_takes_no_others_down(stage, paid, version, picture, monkeypatch):
+    payers = [stage.person(opg=10) for _ in range(3)]
+    for number, payer in enumerate(payers):
+        channel(payer, paid, 1)
+        paid.node.infer(request_for(stage, paid, payer, version, picture(number), PRICE))
+    broken = paid.node.store.vouchers_to_redeem()
+    broken[1] = replace(broken[1], signature=bytes(65))
+    with pytest.raises(TransactionRefused, match="BadSignature"):
+        redeem_vouchers(paid.node.store, paid.node.sender, broken)
+    assert [redeemed(stage, payer, paid, version) for payer in payers] == [PRICE, 0, PRICE]
 
 
 def test_vouchers_of_many_payers_are_redeemed_in_one_transaction(stage, paid, version, picture, tmp_path):

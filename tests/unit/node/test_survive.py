@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import closing, suppress
 
 import pytest
@@ -20,8 +21,11 @@ from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.versions import load_version
+from opg.vouchers import make_voucher
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
+from tests.stage import PRICE, channel
+from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
 
@@ -396,3 +400,166 @@ def test_data_of_another_format_is_refused(tmp_path):
         db.execute("create table answers (x)")
     with pytest.raises(OPGError, match="format 0"):
         Store(tmp_path / "node.sqlite")
+
+
+def test_url_of_the_ethereum_node_is_not_told(stage, host, wire, picture):
+    """It often holds a key; whoever asks a node, or reads its log, has no right to that."""
+    made = host(chain=Chain(f"http://127.0.0.1:{wire.port}", stage.deployment), max_blind_seconds=0)
+    made.node.chain.url = f"http://127.0.0.1:{wire.port}/v3/SECRET-KEY"
+    request = body(stage.chain, made, picture())
+    wire.cut = True
+    stop = threading.Event()
+    stop.wait = lambda _: stop.set()
+    made.node.run(stop)
+    http = TestClient(create_app(made.node))
+    replies = [http.get("/v2/health/ready"), http.post("/opg/v1/infer", json=request), http.get("/opg/v1/status")]
+    assert [reply.status_code for reply in replies] == [503, 503, 200]
+    for reply in replies:
+        assert f"127.0.0.1:{wire.port} (" in reply.text
+        assert "SECRET" not in reply.text
+
+
+# ---------------------------------------------------------------------- one thing that fails
+
+
+def test_content_identifier_that_is_no_text_stops_no_node(stage, host, picture):
+    """Anybody with the least stake can write one on chain; who could not read on would lose every dispute by silence."""
+    made, evil = host(), host()
+    challenge = accused(stage, made, picture)
+    commit_no_text(stage, evil)
+    head = stage.chain.head()
+    made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+    assert made.node.store.cursor("events") == head + 1
+
+
+STAGES = ["see_chain", "_read_events", "_fulfil_all", "_finalise_all", "_commit_when_due", "_redeem_when_due"]
+
+
+@pytest.mark.parametrize("stage_name", STAGES)
+def test_stage_of_a_round_that_fails_stops_no_other(host, monkeypatch, stage_name):
+    made = host()
+    done = []
+    for name in (*STAGES, "_defend"):
+        owner = made.node if name == "see_chain" else made.node.duties
+
+        def deed(name=name):
+            done.append(name)
+            if name == stage_name:
+                raise ZeroDivisionError(name)
+
+        monkeypatch.setattr(owner, name, deed)
+    with pytest.raises(ZeroDivisionError, match=stage_name):
+        made.node.tick()
+    assert done == ["_defend", *STAGES]
+
+
+def test_defence_that_fails_stops_nothing_else(stage, host, user, version, picture, monkeypatch):
+    made = host()
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 600)
+    monkeypatch.setattr(made.node.duties.defence, "tick", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        made.node.tick()
+    assert state(stage, request_id) > 2
+
+
+def test_one_game_that_fails_stops_no_other(stage, host, picture, monkeypatch):
+    made = host()
+    games = [accused(stage, made, picture, number).game_id for number in range(3)]
+    move = made.node.duties.defence._move
+
+    def fails_once(game_id, answer):
+        if game_id == games[1]:
+            raise MemoryError("no room for a trace")
+        move(game_id, answer)
+
+    monkeypatch.setattr(made.node.duties.defence, "_move", fails_once)
+    with pytest.raises(MemoryError):
+        made.node.tick()
+    assert [read_game(stage.chain, game).phase.waits_for_operator for game in games] == [False, True, False]
+
+
+def test_event_that_breaks_the_reader_hides_no_other(stage, host, picture, monkeypatch):
+    made, other = host(commit_every_seconds=3_600, commit_at=1), host(commit_every_seconds=3_600, commit_at=1)
+    ask(stage, other, picture, 1)
+    other.node.tick()
+    challenge = accused(stage, made, picture)
+    head, see = stage.chain.head(), made.node.duties._see
+
+    def breaks(event):
+        if event.name == "Committed":
+            raise OverflowError("a number that no database holds")
+        see(event)
+
+    monkeypatch.setattr(made.node.duties, "_see", breaks)
+    with pytest.raises(OverflowError):
+        made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+    assert made.node.store.cursor("events") == head + 1
+
+
+def accused(stage, made, picture, number=1):
+    """A game against an honest answer of a host, which has to move now."""
+    signed = SignedAnswer.from_json(ask(stage, made, picture, number))
+    stage.local.advance(1)
+    return accuse(stage, signed, stage.person(opg=100))
+
+
+# ---------------------------------------------------------------------- a clock that is ahead
+
+AHEAD_SECONDS = 40 * 86_400
+
+
+@pytest.fixture
+def ahead():
+    """This machine's clock, set a month ahead; call it to set the clock right."""
+    real = time.time
+    patch = pytest.MonkeyPatch()
+    patch.setattr(time, "time", lambda: real() + AHEAD_SECONDS)
+    yield patch.undo
+    patch.undo()
+
+
+def test_clock_that_is_ahead_does_not_end_a_dispute(stage, host, picture, request):
+    made = host()
+    challenge = accused(stage, made, picture)
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+
+
+def test_dispute_whose_time_is_over_on_the_chain_is_left_alone(stage, host, picture):
+    made = host()
+    challenge = accused(stage, made, picture)
+    made.node.tick()
+    challenge.step()
+    stage.local.advance(stage.chain.read("Disputes", "clockSeconds") + 3_600)
+    made.node.tick()
+    assert read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+
+
+def test_clock_that_is_ahead_gives_up_no_on_chain_request(stage, host, user, version, picture, request):
+    made = host()
+    request_id, _ = actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 600)
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert state(stage, request_id) > 2
+
+
+def test_clock_that_is_ahead_gives_up_no_voucher(stage, host, user, version, picture, request):
+    made = host(price=PRICE)
+    channel(user, made)
+    voucher = make_voucher(stage.chain, user.account, made.address, version.model_id, PRICE)
+    made.node.infer({**body(stage.chain, made, picture()), "voucher": voucher.json()})
+    request.getfixturevalue("ahead")
+    made.node.tick()
+    assert made.node.store.unredeemed() == 0
+
+
+def test_clock_that_was_set_back_stops_no_batches(stage, host, picture, request):
+    set_right = request.getfixturevalue("ahead")
+    made = host(commit_every_seconds=3_600, max_skew_seconds=0)
+    set_right()
+    ask(stage, made, picture, 1)
+    made.node.tick()
+    assert made.node.store.uncommitted_count() == 0
