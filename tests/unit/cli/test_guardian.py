@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from opg.chain import EventReader
 from opg.chain.deploying import HOUR
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.test_errors import fails
@@ -27,8 +28,9 @@ def test_guardian_pauses_and_resumes_new_business(cli: Cli, stage, user, host):
 
 def test_longest_pause_is_taken_when_none_is_named(cli: Cli, stage):
     good(cli("guardian", "pause", "staking", key=stage.guardian.account))
-    until, _ = stage.chain.read("Guardian", "pauseOf", 2)
-    assert until - stage.chain.block("latest")["timestamp"] == stage.chain.read("Guardian", "maxPauseSeconds")
+    (paused,) = EventReader(stage.chain, [("Guardian", "Paused")]).read()
+    begun = stage.chain.block(paused.block)["timestamp"]
+    assert paused.args["until"] - begun == stage.chain.read("Guardian", "maxPauseSeconds")
 
 
 def test_only_the_guardian_may(cli: Cli, user):
