@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from opg.errors import OPGError
 from opg.log import say
-from opg.node.body import MAX_BODY_BYTES, Reader
+from opg.node.body import MAX_BODY_BYTES, Reader, body_limit
 from opg.node.docs_page import page
 from opg.node.errors import RETRY, Busy, status_of
 from opg.node.routes_opengradient import add_opengradient_routes
@@ -52,7 +53,9 @@ class Door:
 
     def __init__(self, node: Node, max_body_bytes: int) -> None:
         self.node = node
-        self.reader = Reader(max_body_bytes)
+        inputs = (each.compiled.inputs for each in node.versions.values())
+        numbers = max((sum(math.prod(spec.shape) for spec in specs) for specs in inputs), default=0)
+        self.reader = Reader(min(max_body_bytes, body_limit(numbers)))
         self.running = 0
         self._threads = ThreadPoolExecutor(MAX_RUNNING, thread_name_prefix="request")
 
