@@ -156,6 +156,8 @@ class Counted:
 def refusal(status: int, name: str, reason: str, advice: str) -> JSONResponse:
     """An error as both protocols have it: OIP's clients read `error`, ours all of it."""
     headers = {"Retry-After": "1"} if status == RETRY else None
+    # what is refused may be quoted, and JSON can bring letters that no encoding has: half a surrogate pair
+    reason, advice = (text.encode(errors="backslashreplace").decode() for text in (reason, advice))
     return JSONResponse(
         {"error": f"{name}: {reason}", "kind": name, "reason": reason, "advice": advice}, status, headers
     )
