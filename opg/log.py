@@ -22,9 +22,11 @@ def say(what: str, **particulars: Any) -> None:
 
 
 def _text(value: Any) -> str:
+    """On one line, whatever it is: somebody else's text must not look like a line of ours."""
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    return str(value)
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _plain(value: Any) -> Any:
