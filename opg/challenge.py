@@ -10,7 +10,7 @@ from opg.chain.sender import Sender, Sent
 from opg.chain.structs import Answer, Evidence
 from opg.errors import NoBond, NothingToDispute, StaleView
 from opg.game import Blame, ChallengerMind, Game, Phase, Pick, Prove
-from opg.games import claim_when_due, play, read_game, read_revealed
+from opg.games import claim_when_due, opening_block, play, read_game, read_revealed
 from opg.log import say
 from opg.tensor import Kind
 from opg.versions import LoadedVersion, bundle
@@ -85,6 +85,8 @@ class Challenge:
         if self._mind is None:
             self._mind = ChallengerMind(self.version.trace(self.case.inputs))
         try:
+            if self.opened_in is None:
+                self.opened_in = opening_block(self.chain, self.game_id)
             move = self._mind.move(game, read_revealed(self.chain, self.game_id, self.opened_in))
         except StaleView:
             self.opened_in = None  # the game may begin in another block now

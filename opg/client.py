@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import requests
 from eth_account.signers.local import LocalAccount
 
+from opg import web
 from opg.answers import SignedAnswer
 from opg.chain.connection import Chain
 from opg.chain.structs import Ask
 from opg.chain.typed import answer_digest, ask_digest, sign_digest
-from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, UnknownVersion
+from opg.errors import BadAnswer, NotStaked, OperatorRefused, OperatorUnreachable, OPGError, UnknownVersion
 from opg.tensor import Spec
 from opg.tensor.compiler.types import WORDS
 from opg.versions import LoadedVersion, Published, bundle, show_tensor
@@ -25,9 +26,14 @@ from opg.vouchers import SignedVoucher, VoucherBook, make_voucher
 
 FRESH_SECONDS = 120  # an answer issued longer ago is not accepted: backdating would shorten the operator's liability
 ASK_SECONDS = 600
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 120  # for one request, with all its tries
+INFO_SECONDS = 10
 TRIES = 3
+TRY_AGAIN_SECONDS = 0.2
 MAX_REPLY_BYTES = 64 * 1024 * 1024
+MAX_INFO_BYTES = 1024 * 1024
+MAX_PRICE = 1 << 128
+MAX_TOLD = 300  # characters of a refusal that are shown
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,6 @@ class Client:
         self.now = now or chain.now
         self.late = late
         self.inference = chain.deployment.address("Inference")
-        self._session = requests.Session()
 
     def endpoint(self, operator: str) -> str:
         """Where an operator serves. Raises `NotStaked` when nothing stands behind its answers."""
@@ -113,12 +118,13 @@ class Client:
         if voucher is not None:
             body["voucher"] = voucher.json()
         reply = self._sent(f"{endpoint}/opg/v1/infer", body, digest, voucher)
-        signed = _signed(reply)
-        try:
-            self.check(signed, ask, tensors)
-        except NotStaked:
-            self.late(signed)  # it is signed all the same: a lie costs whatever stake there is
-            raise
+        with _a_strangers_words():
+            signed = SignedAnswer.from_json(reply)
+            try:
+                self.check(signed, ask, tensors)
+            except NotStaked:
+                self.late(signed)  # it is signed all the same: a lie costs whatever stake there is
+                raise
         return Reply(signed, ask, _described(reply.get("tensors"), signed.outputs))
 
     def recover(self, operator: str, endpoint: str) -> None:
@@ -131,19 +137,19 @@ class Client:
                 continue
             url = f"{endpoint}/opg/v1/answer/0x{request.hex()}"
             try:
-                reply = self._talk(lambda url=url: self._session.get(url, timeout=TIMEOUT_SECONDS, stream=True), url)
+                reply = _accepted(web.read(url, TIMEOUT_SECONDS, MAX_REPLY_BYTES))
             except OperatorRefused:
                 if self.now() > sent["deadline"] + FRESH_SECONDS:  # it does not answer so late, so it never has
                     self.book.answered(request)
                 continue
-            signed = _signed(reply)
-            answer = signed.answer
-            _check(answer.request == request, "it answers another request")
-            _check(answer.output == bundle(signed.outputs), "its words are not the ones that were signed")
-            _check(
-                answer.issued_at >= sent["deadline"] - ASK_SECONDS - FRESH_SECONDS, "it was issued before it was asked"
-            )
-            self._check_signed(signed)
+            with _a_strangers_words():
+                signed = SignedAnswer.from_json(reply)
+                answer = signed.answer
+                _check(answer.request == request, "it answers another request")
+                _check(answer.output == bundle(signed.outputs), "its words are not the ones that were signed")
+                earliest = sent["deadline"] - ASK_SECONDS - FRESH_SECONDS
+                _check(answer.issued_at >= earliest, "it was issued before it was asked")
+                self._check_signed(signed)
             self.book.note(self.chain, SignedVoucher.from_json(sent["voucher"]).voucher)
             self.book.answered(request)
             self.late(signed)
@@ -193,13 +199,14 @@ class Client:
         return version.execute(signed.inputs) == signed.outputs
 
     def price(self, operator: str, endpoint: str | None = None) -> int:
-        """What the operator asks for one answer, in wei of OPG."""
+        """What the operator asks for one answer, in wei of OPG. Raises `BadAnswer` when it says nothing of the kind."""
         url = f"{endpoint or self.endpoint(operator)}/opg/v1/info"
-        reply = self._talk(lambda: self._session.get(url, timeout=TIMEOUT_SECONDS, stream=True), url)
-        try:
-            return int(reply["price"])
-        except (KeyError, ValueError):
-            raise BadAnswer(f"{url} names no price", "ask another operator") from None
+        price = _accepted(web.read(url, INFO_SECONDS, MAX_INFO_BYTES)).get("price")
+        if isinstance(price, str) and len(price) <= len(str(MAX_PRICE)) and price.isascii() and price.isdecimal():
+            price = int(price)
+        if not isinstance(price, int) or isinstance(price, bool) or not 0 <= price < MAX_PRICE:
+            raise BadAnswer(f"{url} names no price", "ask another operator")
+        return price
 
     def _voucher(self, version: Published, operator: str, pay: int) -> SignedVoucher | None:
         if not pay or self.book is None:
@@ -208,42 +215,45 @@ class Client:
         return make_voucher(self.chain, self.account, operator, version.model_id, paid + pay)
 
     def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._talk(lambda: self._session.post(url, json=body, timeout=TIMEOUT_SECONDS, stream=True), url, TRIES)
-
-    def _talk(self, send: Callable[[], requests.Response], url: str, tries: int = 1) -> dict[str, Any]:
-        try:
-            with send() as response:
-                content = response.raw.read(MAX_REPLY_BYTES + 1, decode_content=True)
-                status = response.status_code
-        except (requests.RequestException, OSError) as problem:
-            if tries > 1:
-                return self._talk(send, url, tries - 1)
-            raise OperatorUnreachable(
-                f"no operator answers at {url} ({type(problem).__name__})",
-                "try later, or ask another operator",
-            ) from None
-        if len(content) > MAX_REPLY_BYTES:
-            raise BadAnswer("the reply is too large", "ask another operator")
-        try:
-            reply = json.loads(content)
-        except ValueError:
-            reply = None
-        if not isinstance(reply, dict):
-            raise BadAnswer(f"the reply is not JSON (HTTP {status})", "ask another operator")
-        if status != 200:
-            reason = str(reply.get("reason") or reply.get("detail") or f"HTTP {status}")
-            advice = str(reply.get("advice") or "change the request")
-            refused = OperatorRefused(f"the operator refuses: {reason}", advice)
-            refused.final = 400 <= status < 500
-            raise refused
-        return reply
+        """A reply that was lost is asked for again, in what is left of the time."""
+        until = time.monotonic() + TIMEOUT_SECONDS
+        for _ in range(TRIES - 1):
+            try:
+                return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body))
+            except OperatorUnreachable:
+                if time.monotonic() + TRY_AGAIN_SECONDS >= until:
+                    raise
+                time.sleep(TRY_AGAIN_SECONDS)
+        return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body))
 
 
-def _signed(reply: dict[str, Any]) -> SignedAnswer:
+def _accepted(reply: web.Reply) -> dict[str, Any]:
+    """What a reply holds. Raises `OperatorRefused` with the operator's words, and `OperatorUnreachable` when there are none."""
+    found = reply.json()
+    if reply.status == 200:
+        return found
+    reason = _told(found.get("reason") or found.get("detail") or f"HTTP {reply.status}")
+    refused = OperatorRefused(f"the operator refuses: {reason}", _told(found.get("advice") or "change the request"))
+    refused.status = reply.status
+    raise refused
+
+
+def _told(words: Any) -> str:
+    """A stranger's words, fit for a terminal and for one line of a log."""
+    text = str(words)[:MAX_TOLD]
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+@contextmanager
+def _a_strangers_words() -> Iterator[None]:
+    """Whatever they break here, it is the answer that is not acceptable: another operator can be asked."""
     try:
-        return SignedAnswer.from_json(reply)
-    except ValueError as problem:
-        raise BadAnswer(f"the reply is no signed answer: {problem}", "ask another operator") from None
+        yield
+    except OPGError:
+        raise
+    except Exception as problem:
+        what = _told(f"{type(problem).__name__}: {problem}")
+        raise BadAnswer(f"the reply is no signed answer ({what})", "ask another operator") from None
 
 
 def _described(told: Any, outputs: tuple[bytes, ...]) -> list[dict[str, Any]]:
@@ -253,13 +263,17 @@ def _described(told: Any, outputs: tuple[bytes, ...]) -> list[dict[str, Any]]:
     shown = []
     for number, (each, words) in enumerate(zip(told, outputs, strict=True)):
         each = each if isinstance(each, dict) else {}
-        kind = each.get("dtype") if each.get("dtype") in WORDS else "float32"
+        kind = each.get("dtype")
+        kind = kind if isinstance(kind, str) and kind in WORDS else "float32"
         shape = each.get("shape")
         count = len(words) // 4
         whole = isinstance(shape, list) and all(isinstance(n, int) and n >= 0 for n in shape)
         fits = whole and math.prod(shape) == count
-        spec = Spec(str(each.get("name", f"#{number}")), kind, tuple(shape) if fits else (count,))
-        shown.append(show_tensor(spec, words))
+        spec = Spec(_told(each.get("name", f"#{number}")), kind, tuple(shape) if fits else (count,))
+        try:
+            shown.append(show_tensor(spec, words))
+        except Exception:  # an arrangement that fits nothing: the words are as good as before
+            shown.append(show_tensor(Spec(f"#{number}", "float32", (count,)), words))
     return shown
 
 

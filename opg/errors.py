@@ -114,7 +114,7 @@ class BadAnswer(OPGError):
 
 
 class OperatorUnreachable(OPGError):
-    """The operator's endpoint does not answer."""
+    """The operator's endpoint does not answer in time, or not with what can be read."""
 
 
 class NoOperator(OPGError):
@@ -122,9 +122,15 @@ class NoOperator(OPGError):
 
 
 class OperatorRefused(OPGError):
-    """The operator's endpoint answered with an error of its own. `final`: it has not answered the request, and is not paid for it."""
+    """The operator's endpoint answered with an error of its own, of this HTTP status. `final`: it has not answered the request, and is not
+    paid for it.
+    """
 
-    final = True
+    status = 400
+
+    @property
+    def final(self) -> bool:
+        return 400 <= self.status < 500
 
 
 class NotStaked(OPGError):

@@ -6,7 +6,9 @@ from opg.chain.connection import Chain
 from opg.chain.events import find_events
 from opg.chain.sender import Sender, Sent
 from opg.chain.structs import Answer
+from opg.errors import StaleView
 from opg.game import Game, Move, Revealed
+from opg.lookback import find_back
 
 SHOWN = [("Disputes", "TraceRevealed"), ("Disputes", "NodesRevealed"), ("Disputes", "ChunkRevealed")]
 
@@ -16,7 +18,15 @@ def read_game(chain: Chain, game_id: bytes) -> Game:
     return Game.of(chain.read("Disputes", "game", game_id))
 
 
-def read_revealed(chain: Chain, game_id: bytes, start: int | None = None) -> Revealed:
+def opening_block(chain: Chain, game_id: bytes) -> int:
+    """In which block a game began. Raises `StaleView` when its opening is not there (yet)."""
+    opened = find_back(chain, "Disputes", "Opened", game_id)
+    if opened is None:
+        raise StaleView("the opening of a game is not to be found", "nothing: it is looked for again")
+    return opened.block
+
+
+def read_revealed(chain: Chain, game_id: bytes, start: int) -> Revealed:
     """What the operator has shown in a game so far, from the events since block `start`."""
     levels: list[list[bytes]] = []
     chunk = None

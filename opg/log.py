@@ -22,11 +22,10 @@ def say(what: str, **particulars: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    """On one line, whatever it is: somebody else's text must not look like a line of ours."""
     if isinstance(value, bytes):
         return "0x" + value.hex()
-    text = str(value)
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    text = str(value)  # a stranger's, often: it stays in its line
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _plain(value: Any) -> Any:

@@ -18,6 +18,7 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +30,15 @@ from opg.answers import SignedAnswer
 from opg.chain import Chain, Deployment, EventReader, Sender, load_account
 from opg.chain.deployment import manifest_path
 from opg.client import Client, Reply
-from opg.errors import BadAnswer, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable, OPGError
+from opg.errors import (
+    BadAnswer,
+    ChainUnreachable,
+    NoOperator,
+    NotStaked,
+    OperatorRefused,
+    OperatorUnreachable,
+    OPGError,
+)
 from opg.log import say
 from opg.tensor import Spec
 from opg.versions import LoadedVersion, Published, parse_tensors, read_published
@@ -37,6 +46,7 @@ from opg.vouchers import VoucherBook
 
 DISCOVERY_SECONDS = 60
 LOOK_SECONDS = 10  # for so long, price and stake are believed to be what they were; both are checked with every answer
+LOOKS = 32  # operators that are looked at at once
 SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
 FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
 LONGEST_PAUSE_SECONDS = 3_600
@@ -160,18 +170,13 @@ class Market:
 
     def candidates(self, version_id: int, terms: Terms = Terms()) -> list[Candidate]:
         """Who could be asked now, the best first: cheap, then quick, then with much stake."""
-        found = []
-        for operator in self._operators(version_id):
-            record = self._record(operator)
-            if record.caught or record.avoid_until > time.time():
-                continue
-            try:
-                candidate = self._look(operator, version_id, record)
-            except OPGError as problem:
-                self._failed(operator, problem)
-                continue
-            if candidate.price <= terms.max_price and candidate.stake >= terms.min_stake:
-                found.append(candidate)
+        known = {operator: self._record(operator) for operator in self._operators(version_id)}
+        wanted = [each for each, record in known.items() if not record.caught and record.avoid_until <= time.time()]
+        with ThreadPoolExecutor(max(1, min(LOOKS, len(wanted)))) as pool:  # nobody waits for another one's endpoint
+            looks = list(pool.map(lambda operator: self._looked_at(operator, version_id, known[operator]), wanted))
+        found = [
+            each for each in looks if each and each.price <= terms.max_price and each.stake >= terms.min_stake
+        ]  # fmt: skip
         return sorted(found, key=lambda each: (each.price, round(each.record.latency, 2), -each.stake, each.operator))
 
     # ------------------------------------------------------------------ receipts
@@ -250,25 +255,38 @@ class Market:
             return True
         return False
 
+    def _looked_at(self, operator: str, version_id: int, record: Record) -> Candidate | None:
+        """None: it failed, in whatever way. That the chain is away is nobody's failure."""
+        try:
+            return self._look(operator, version_id, record)
+        except ChainUnreachable:
+            raise
+        except Exception as problem:
+            self._failed(operator, problem)
+            return None
+
     def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
-        seen, known = self._looks.get((operator, version_id), (-LOOK_SECONDS, None))
+        with self._lock:
+            seen, known = self._looks.get((operator, version_id), (-LOOK_SECONDS, None))
         if known is not None and time.monotonic() - seen < LOOK_SECONDS:
             return replace(known, record=replace(record))
         endpoint = self.client.endpoint(operator)
         price = self.client.price(operator, endpoint)
         active, _, _ = self.chain.read("Staking", "stakeOf", operator)
         candidate = Candidate(operator, endpoint, int(active), price, replace(record))
-        self._looks[operator, version_id] = time.monotonic(), candidate
+        with self._lock:
+            self._looks[operator, version_id] = time.monotonic(), candidate
         return candidate
 
-    def _failed(self, operator: str, problem: OPGError) -> None:
+    def _failed(self, operator: str, problem: Exception) -> None:
         with self._lock:
             record = self._record(operator)
             record.failures += 1
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** (record.failures - 1), LONGEST_PAUSE_SECONDS)
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** min(record.failures - 1, 16), LONGEST_PAUSE_SECONDS)
             record.avoid_until = time.time() + pause
             self._looks = {key: each for key, each in self._looks.items() if key[0] != operator}
-        say("operator failed", operator=operator, why=str(problem), again_in=pause)
+        why = str(problem) if isinstance(problem, OPGError) else f"{type(problem).__name__}: {problem}"
+        say("operator failed", operator=operator, why=why, again_in=pause)
         self._save()
 
     # ------------------------------------------------------------------ what is known
@@ -282,14 +300,15 @@ class Market:
             return sorted(self._offers.get(version_id, ()))
 
     def _record(self, operator: str) -> Record:
-        return self._records.setdefault(operator, Record())
+        with self._lock:
+            return self._records.setdefault(operator, Record())
 
     def _load(self) -> dict[str, Record]:
         try:
             content = json.loads((self.folder / "records.json").read_text())
-            return {operator: Record(**each) for operator, each in content.items()}
-        except (OSError, ValueError, TypeError):
-            return {}
+            return {operator: _record(each) for operator, each in content.items()}
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            return {}  # it is known again soon; who lied is caught again
 
     def _save(self) -> None:
         with self._lock:
@@ -297,6 +316,12 @@ class Market:
             temporary = self.folder / "records.tmp"
             temporary.write_text(json.dumps({operator: asdict(each) for operator, each in self._records.items()}))
             temporary.replace(self.folder / "records.json")
+
+
+def _record(kept: dict[str, Any]) -> Record:
+    """Raises `ValueError`, `TypeError` or `KeyError` on anything else."""
+    latency, avoid_until = float(kept["latency"]), float(kept["avoid_until"])
+    return Record(latency, int(kept["good"]), int(kept["failures"]), avoid_until, kept["caught"] is True)
 
 
 def _packed(inputs: Sequence[Any]) -> tuple[bytes, ...]:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from opg.chain.events import find_events
 from opg.chain.sender import Sender
-from opg.chain.structs import NO_ADDRESS
 from opg.challenge import Case, Challenge
-from opg.errors import NoBond, NothingToDispute, OPGError, StaleView, TransactionRefused
+from opg.errors import ChainUnreachable, NoBond, NothingToDispute, OPGError, StaleView, TransactionRefused
 from opg.game import Phase
 from opg.games import read_game
 from opg.log import say
+from opg.lookback import find_back
 from opg.versions import LoadedVersion
-from opg.watchtower.notes import Notes
+from opg.watchtower.notes import REORG_BLOCKS, Notes
 
 BPS = 10_000
 VersionOf = Callable[[int], LoadedVersion | None]  # by number; None: its model is not here
-LATE = ("WindowOver", "AnswerRefuted")
+ENDS = {"WindowOver": "late", "AnswerRefuted": "moot"}  # refusals after which nothing is left to do
 
 
 def worth(penalty: int, burn_bps: int, stake: int) -> int:
@@ -49,6 +48,7 @@ class Disputes:
     def tick(self, version_of: VersionOf) -> None:
         """At most one move in each running game; then new games, the most valuable first, as far as the bonds go."""
         self._find_running()
+        self._recheck()
         for case in self.notes.cases("playing"):
             self._guarded(case, version_of)
         waiting = self.notes.cases("waiting")
@@ -56,20 +56,21 @@ class Disputes:
             return
         playing = self.notes.cases("playing")
         out = self.bond * len(playing)
-        stakes = self._stakes(playing, waiting)
+        stakes, relied_on = self._stakes(playing, waiting), self.notes.on_chain()
+
+        def value(case: Case) -> tuple[int, bool]:
+            """The bounty; then answers on chain, whose users get their fees back."""
+            return worth(self.penalty, self.burn_bps, stakes[case.answer.operator]), case.digest in relied_on
+
         while waiting and self._affordable(out):
-            case = max(waiting, key=lambda each: self._value(each, stakes))
+            case = max(waiting, key=value)
             waiting.remove(case)
-            if self._value(case, stakes) <= (0, False):  # nothing to win, and nobody can rely on it
+            if value(case) <= (0, False):  # nothing to win, and nobody can rely on it
                 self._drop_late(case)
                 continue
             if self._guarded(case, version_of):
                 out += self.bond
                 stakes[case.answer.operator] -= self.penalty
-
-    def _value(self, case: Case, stakes: Counter[str]) -> tuple[int, bool]:
-        """The bounty; then answers on chain, whose users get their fees back."""
-        return worth(self.penalty, self.burn_bps, stakes[case.answer.operator]), _on_chain(case)
 
     def _stakes(self, playing: list[Case], waiting: list[Case]) -> Counter[str]:
         """Own stake by operator, without what the games that run will take."""
@@ -105,25 +106,46 @@ class Disputes:
         for case in self.notes.cases("waiting"):
             if case.digest not in self._looked:
                 self._looked.add(case.digest)
-                game = bytes(self.chain.read("Disputes", "gameIdOf", case.digest, self.sender.address))
-                if read_game(self.chain, game).phase != Phase.NONE:
+                if self._phase(case) != Phase.NONE:
                     self.notes.case_state(case.digest, "playing")
 
+    def _recheck(self) -> None:
+        """Cases whose end a re-organisation took away go on."""
+        for case, state in self.notes.just_ended(max(0, self.chain.head() - REORG_BLOCKS)):
+            if state in ("won", "moot"):
+                stands = bool(self.chain.read("Inference", "answerState", case.digest)[2])
+            else:
+                stands = state != "lost" or self._phase(case) == Phase.OPERATOR_WON
+            if not stands:
+                say("a re-organisation took an end away", answer=case.digest, was=state)
+                self._looked.discard(case.digest)
+                self.notes.case_state(case.digest, "waiting")
+
     def _guarded(self, case: Case, version_of: VersionOf) -> bool:
-        """One step. Whether a game runs now."""
+        """One step. Whether a game runs now. Whatever is wrong with this one, the others' clocks run, too."""
+        try:
+            return self._step(case, version_of)
+        except ChainUnreachable:
+            raise
+        except Exception as problem:
+            self._complain(case, problem)
+            return self._phase(case) not in (Phase.NONE, Phase.OPERATOR_WON, Phase.CHALLENGER_WON)
+
+    def _step(self, case: Case, version_of: VersionOf) -> bool:
         version = version_of(case.answer.version)
         if version is None:
             return False
         if case.digest not in self._challenges:
             self._challenges[case.digest] = Challenge(self.sender, version, case)
         challenge = self._challenges[case.digest]
+        challenge.case = case  # its evidence may be another one now
         over = False
         try:
             over = challenge.step()
         except TransactionRefused as problem:
             self._complain(case, problem)
-            if problem.name in LATE:
-                self._end(case, "late")
+            if problem.name in ENDS:
+                self._end(case, ENDS[problem.name])
                 return False
         except (NothingToDispute, NoBond, StaleView) as problem:
             self._complain(case, problem)
@@ -136,30 +158,31 @@ class Disputes:
         self.notes.case_state(case.digest, "playing" if running else "waiting")
         return running
 
+    def _phase(self, case: Case) -> Phase:
+        game = bytes(self.chain.read("Disputes", "gameIdOf", case.digest, self.sender.address))
+        return read_game(self.chain, game).phase
+
     def _bounty(self, game_id: bytes) -> int:
-        events = find_events(self.chain, [("Disputes", "ChallengerWon")], game_id)
-        return sum(int(event.args["bounty"]) for event in events)
+        event = find_back(self.chain, "Disputes", "ChallengerWon", game_id)
+        return int(event.args["bounty"]) if event else 0
 
     def _drop_late(self, case: Case) -> None:
+        """By the chain's clock: this machine's may be wrong, and what is dropped stays so."""
         try:
             _, until = self.chain.read("Inference", "liability", case.answer.abi(), case.evidence.abi())
         except TransactionRefused:
             return
-        if until < self.chain.now():
+        if int(until) < self.chain.head_time():
             self._end(case, "late")
 
     def _end(self, case: Case, state: str, bounty: int = 0) -> None:
-        self.notes.case_state(case.digest, state, bounty)
+        self.notes.case_state(case.digest, state, bounty, self.chain.head())
         self._challenges.pop(case.digest, None)
         self._complaints.pop(case.digest, None)
 
-    def _complain(self, case: Case, problem: OPGError) -> None:
+    def _complain(self, case: Case, problem: Exception) -> None:
         """Says what is in the way, once for as long as it is the same."""
-        if self._complaints.get(case.digest) != str(problem):
-            self._complaints[case.digest] = str(problem)
-            say("cannot dispute", answer=case.digest, why=str(problem), advice=problem.advice)
-
-
-def _on_chain(case: Case) -> bool:
-    evidence = case.evidence
-    return evidence.key == NO_ADDRESS and not evidence.path and not evidence.batch_id
+        why = str(problem) if isinstance(problem, OPGError) else f"{type(problem).__name__}: {problem}"
+        if self._complaints.get(case.digest) != why:
+            self._complaints[case.digest] = why
+            say("cannot dispute", answer=case.digest, why=why, advice=getattr(problem, "advice", ""))

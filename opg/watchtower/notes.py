@@ -21,7 +21,8 @@ from opg.challenge import Case
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMAT = 2
+FORMAT = 3
+REORG_BLOCKS = 64  # what lies deeper stays
 SCHEMA = """
 create table if not exists batches (
     id integer primary key, operator text not null, root blob not null, count integer not null, cid text not null,
@@ -33,7 +34,8 @@ create table if not exists answers (   -- given on chain
 ) strict;
 create table if not exists cases (
     digest blob primary key, answer text not null, inputs text not null, evidence text not null,
-    state text not null default 'waiting', bounty text not null default '0'
+    on_chain integer not null, state text not null default 'waiting', bounty text not null default '0',
+    ended integer not null default 0   -- in this block
 ) strict;
 create table if not exists counts (what text primary key, number integer not null) strict;
 create table if not exists cursors (name text primary key, block integer not null) strict;
@@ -58,6 +60,7 @@ class Notes:
     """Safe to use from several threads; every method is one transaction."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -142,10 +145,13 @@ class Notes:
                     json.dumps(case.answer.json()),
                     _dump(case.inputs),
                     json.dumps(case.evidence.json()),
+                    _on_chain(case.evidence),
                 )
+                # a re-organisation gives a batch another number, and takes answers off the chain: its newest place in a batch is kept
                 db.execute(
-                    "insert into cases (digest, answer, inputs, evidence) values (?, ?, ?, ?) on conflict (digest) do"
-                    " update set evidence = excluded.evidence where state = 'waiting'",
+                    "insert into cases (digest, answer, inputs, evidence, on_chain) values (?, ?, ?, ?, ?)"
+                    " on conflict (digest) do update set on_chain = max(on_chain, excluded.on_chain),"
+                    " evidence = iif(excluded.on_chain, evidence, excluded.evidence)",
                     row,
                 )
             for what, number in counts.items():
@@ -158,15 +164,31 @@ class Notes:
 
     def cases(self, state: str) -> list[Case]:
         """In their order: `waiting` for a bond, or `playing`."""
-        rows = self._rows("select digest, answer, inputs, evidence from cases where state = ? order by rowid", state)
-        return [
-            Case(bytes(digest), Answer.from_json(json.loads(a)), _load(inputs), Evidence.from_json(json.loads(e)))
-            for digest, a, inputs, e in rows
-        ]
+        return [case for case, _ in self._cases("state = ?", state)]
 
-    def case_state(self, digest: bytes, state: str, bounty: int = 0) -> None:
+    def just_ended(self, block: int) -> list[tuple[Case, str]]:
+        """Cases that ended after a block (0 or later), with their state."""
+        return self._cases("ended > ?", block)
+
+    def on_chain(self) -> set[bytes]:
+        """Waiting cases whose answers contracts may rely on."""
+        return {
+            bytes(digest) for (digest,) in self._rows("select digest from cases where on_chain and state = 'waiting'")
+        }
+
+    def case_state(self, digest: bytes, state: str, bounty: int = 0, ended: int = 0) -> None:
+        """`ended`: in which block it was over."""
         with self._writing() as db:
-            db.execute("update cases set state = ?, bounty = ? where digest = ?", (state, str(bounty), digest))
+            row = (state, str(bounty), ended, digest)
+            db.execute("update cases set state = ?, bounty = ?, ended = ? where digest = ?", row)
+
+    def _cases(self, where: str, value: object) -> list[tuple[Case, str]]:
+        columns = "digest, answer, inputs, evidence, state"
+        rows = self._rows(f"select {columns} from cases where {where} order by rowid", value)
+        return [
+            (Case(bytes(digest), Answer.from_json(json.loads(a)), _load(i), Evidence.from_json(json.loads(e))), state)
+            for digest, a, i, e, state in rows
+        ]
 
     # ------------------------------------------------------------------ the report
 
@@ -177,6 +199,10 @@ class Notes:
         found["unread batches"] = int(self._rows("select count(*) from batches where done = 0")[0][0])
         found["bounty"] = sum(int(bounty) for (bounty,) in self._rows("select bounty from cases where bounty <> '0'"))
         return found
+
+
+def _on_chain(evidence: Evidence) -> bool:
+    return evidence == Evidence()
 
 
 def _dump(inputs: tuple[bytes, ...]) -> str:

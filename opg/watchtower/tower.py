@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
-
+from opg import web
 from opg.answers import SignedAnswer
 from opg.chain.connection import Chain
-from opg.chain.events import Event, EventReader, find_events
+from opg.chain.events import Event, EventReader
 from opg.chain.sender import Sender
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
 from opg.challenge import Case
-from opg.errors import ModelUnreadable, OPGError
+from opg.errors import ChainUnreachable, ModelUnreadable, OPGError
 from opg.log import say
+from opg.lookback import find_back
 from opg.tensor.commitment import ListTree
 from opg.versions import LoadedVersion, load_version, read_published
 from opg.watchtower.disputes import Disputes
 from opg.watchtower.engines import Engine, EngineFailed, Inline, Subject, Verdict
-from opg.watchtower.notes import Batch, Notes
+from opg.watchtower.fetching import Fetcher
+from opg.watchtower.notes import REORG_BLOCKS, Batch, Notes
 
 TOPICS = [("Inference", "Fulfilled"), ("Inference", "Surfaced"), ("Inference", "Committed")]
-REORG_BLOCKS = 64  # read again each time; what lies deeper stays
-FETCH_SECONDS = 30
-RETRY_SECONDS = 15
 REPORT_SECONDS = 600
-MAX_BATCH_BYTES = 256 * 1024 * 1024
 MAX_PORTION = 256  # answers that an engine gets at once
 
 
@@ -91,8 +87,7 @@ class Watchtower:
         self._seed = self.rules.seed or self.notes.seed()
         self._versions: dict[int, LoadedVersion | None] = {}
         self._versions_lock = threading.Lock()
-        self._session = requests.Session()
-        self._later: dict[int, float] = {}  # by batch: when its data is asked for again
+        self.fetcher = Fetcher(self._url)
         self._seen: set[tuple[int, str, int]] = set()  # events of the blocks that are read again
 
     # ------------------------------------------------------------------ working
@@ -130,11 +125,13 @@ class Watchtower:
     def _play(self) -> None:
         self.disputes.tick(self.version)
 
-    def _repeat(self, deed: object, stop: threading.Event, poll_seconds: float) -> None:
+    def _repeat(self, deed: Callable[[], bool | None], stop: threading.Event, poll_seconds: float) -> None:
+        """`deed` says whether there is more to do at once."""
         reported = time.monotonic()
         while not stop.is_set():
+            pressing = None
             try:
-                deed()  # type: ignore[operator]
+                pressing = deed()
             except OPGError as problem:
                 say("waiting", why=str(problem))
             except Exception as problem:  # nothing that anybody serves may end the watch
@@ -142,18 +139,18 @@ class Watchtower:
             if deed == self.audit and time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
                 say("report", **self.report())
-            stop.wait(poll_seconds)
+            if not pressing:
+                stop.wait(poll_seconds)
 
     # ------------------------------------------------------------------ finding answers
 
-    def audit(self) -> None:
-        """Reads the chain, and judges what is new and the batches whose data was missing."""
+    def audit(self) -> bool:
+        """Reads the chain, and judges what is new and the batches whose data is there now. Whether there is more to do at once."""
         self._read_events()
         self._judge_on_chain()
-        window = int(self.chain.read("Inference", "windowSeconds"))
-        for batch in self.notes.open_batches():
-            if time.monotonic() >= self._later.get(batch.id, 0):
-                self._judge_batch(batch, window)
+        for batch, reply in self.fetcher.came(self.notes.open_batches()):
+            self._judge_batch(batch, reply)
+        return self.fetcher.pressing
 
     def _read_events(self) -> None:
         first = max(self.chain.deployment.block, min(self.reader.cursor, self.chain.head() + 1) - REORG_BLOCKS)
@@ -168,34 +165,28 @@ class Watchtower:
             if event.name == "Committed":
                 root = bytes(args["root"])
                 batches.append(Batch(args["batchId"], args["operator"], root, args["count"], args["cid"], event.block))
+            elif (inputs := self._inputs(event)) is None:  # looked for again, for as long as the block is read again
+                say("not judged", answer=bytes(args["answerHash"]), why="its request is not to be found")
+                seen.discard(key)
             else:
-                answers.append((bytes(args["answerHash"]), Answer.of(args["answer"]), self._inputs(event), event.block))
+                answers.append((bytes(args["answerHash"]), Answer.of(args["answer"]), inputs, event.block))
         self.notes.found(batches, answers, self.reader.cursor)
         self.notes.forget_below(first)
         self._seen = seen
 
-    def _inputs(self, event: Event) -> tuple[bytes, ...]:
+    def _inputs(self, event: Event) -> tuple[bytes, ...] | None:
         if event.name == "Surfaced":
             return tuple(bytes(t) for t in event.args["inputs"])
-        found = find_events(self.chain, [("Inference", "Requested")], bytes(event.args["requestId"]))
-        return tuple(bytes(t) for t in found[0].args["inputs"])
+        asked = find_back(self.chain, "Inference", "Requested", bytes(event.args["requestId"]), event.block)
+        return tuple(bytes(t) for t in asked.args["inputs"]) if asked else None
 
-    def _judge_batch(self, batch: Batch, window: int) -> None:
+    def _judge_batch(self, batch: Batch, reply: Future[web.Reply]) -> None:
         try:
-            answers = self._fetch(batch)
-            digests = [answer_digest(each.answer, self.chain.id, self.inference) for each in answers]
-            tree = ListTree(digests) if digests else None
-            if tree is None or len(digests) != batch.count or tree.root != batch.root:
-                raise OPGError("the data is not what was committed")
-        except OPGError as problem:
-            _, committed_at, _, _ = self.chain.read("Inference", "batch", batch.id)
-            if self.chain.now() <= committed_at + window:
-                say("batch not readable", batch=batch.id, operator=batch.operator, why=str(problem))
-                self._later[batch.id] = time.monotonic() + RETRY_SECONDS
-            else:
-                say("batch withheld", batch=batch.id, operator=batch.operator)
-                self.notes.judged({"withheld batches": 1}, [], batch.id)
+            answers, digests, tree = self._read(batch, reply.result())
+        except Exception as problem:  # a stranger's data was read: whatever it did, the other batches come next
+            self._not_readable(batch, problem)
             return
+        self.fetcher.worked(batch)
         chosen = [place for place, digest in enumerate(digests) if self._in_sample(digest)]
         say("reading batch", batch=batch.id, operator=batch.operator, answers=batch.count, judging=len(chosen))
         found = [
@@ -211,7 +202,7 @@ class Watchtower:
             counts, wrong = self._judge(found)
         except EngineFailed as problem:
             say("batch not judged", batch=batch.id, why=str(problem))
-            self._later[batch.id] = time.monotonic() + RETRY_SECONDS
+            self.fetcher.rest(batch)
             return
         counts["left out"] += len(digests) - len(chosen)
         self.notes.judged(counts, wrong, batch.id)
@@ -222,21 +213,39 @@ class Watchtower:
         drawn = hmac.digest(self._seed, digest, "sha256")
         return int.from_bytes(drawn[:8], "big") < self.rules.sample * 2**64
 
-    def _fetch(self, batch: Batch) -> list[SignedAnswer]:
-        url = batch.cid
-        if not url.startswith(("http://", "https://")):
-            _, endpoint = self.chain.read("Staking", "operatorInfo", batch.operator)
-            url = f"{endpoint.rstrip('/')}/opg/v1/batch/{batch.id}"
-        try:
-            with self._session.get(url, timeout=FETCH_SECONDS, stream=True) as response:
-                content = response.raw.read(MAX_BATCH_BYTES + 1, decode_content=True)
-            if response.status_code != 200 or len(content) > MAX_BATCH_BYTES:
-                raise OPGError(f"HTTP {response.status_code}, {len(content):,} bytes from {url}")
-            return [SignedAnswer.from_json(each) for each in json.loads(content)["answers"]]
-        except (requests.RequestException, OSError) as problem:
-            raise OPGError(f"{url} does not answer ({type(problem).__name__})") from None
-        except (ValueError, KeyError, TypeError) as problem:
-            raise OPGError(f"{url} serves no batch: {problem}") from None
+    def _url(self, batch: Batch) -> str:
+        if batch.cid.startswith(("http://", "https://")):
+            return batch.cid
+        _, endpoint = self.chain.read("Staking", "operatorInfo", batch.operator)
+        return f"{endpoint.rstrip('/')}/opg/v1/batch/{batch.id}"
+
+    def _read(self, batch: Batch, reply: web.Reply) -> tuple[list[SignedAnswer], list[bytes], ListTree]:
+        """Its answers and their digests. Raises whatever it may, when they are not what was committed."""
+        if reply.status != 200:
+            raise OPGError(f"HTTP {reply.status} from {reply.url}")
+        given = reply.json()["answers"]
+        if not isinstance(given, list) or not given or len(given) != batch.count:
+            raise OPGError("the data is not what was committed")
+        answers = [SignedAnswer.from_json(each) for each in given]
+        digests = [answer_digest(each.answer, self.chain.id, self.inference) for each in answers]
+        tree = ListTree(digests)
+        if tree.root != batch.root:
+            raise OPGError("the data is not what was committed")
+        return answers, digests, tree
+
+    def _not_readable(self, batch: Batch, problem: Exception) -> None:
+        """It is asked for again for as long as an answer in it can be disputed, by the chain's clock: this machine's may be wrong."""
+        _, committed_at, _, _ = self.chain.read("Inference", "batch", batch.id)
+        window = int(self.chain.read("Inference", "windowSeconds"))
+        if self.chain.head_time() <= int(committed_at) + window:
+            why = str(problem) if isinstance(problem, OPGError) else f"{type(problem).__name__}: {problem}"
+            say("batch not readable", batch=batch.id, operator=batch.operator, why=why)
+            self.fetcher.failed(batch)
+        else:
+            say("batch withheld", batch=batch.id, operator=batch.operator)
+            self.notes.judged({"withheld batches": 1}, [], batch.id)
+            self.fetcher.failed(batch)
+            self.fetcher.forget(batch)
 
     # ------------------------------------------------------------------ judging
 
@@ -249,8 +258,10 @@ class Watchtower:
                     path = self.models.get(read_published(self.chain, version_id).artifact_hash)
                     if path is not None:
                         loaded = load_version(self.chain, version_id, path)
-                except OPGError as problem:
-                    say("version not usable", version=version_id, why=str(problem))
+                except ChainUnreachable:
+                    raise  # nothing is known about the version then
+                except Exception as problem:  # whoever published it may have written anything
+                    say("version not usable", version=version_id, why=f"{type(problem).__name__}: {problem}")
                 self._versions[version_id] = loaded
             return self._versions[version_id]
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 import opg
 from opg.chain.deploying import OPG
 from opg.client import Client
-from opg.errors import NoOperator, NotStaked, OperatorUnreachable
+from opg.errors import ChainUnreachable, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable
 from opg.market import Market, Record, Terms
 from opg.node import redeem_vouchers
 from scripts.liar import LyingExecutor
 from tests.stage import PRICE
+from tests.strangers import UNREADABLE, stranger, whole
 
 TERMS = Terms(max_price=PRICE, deposit=OPG)
 
@@ -76,6 +81,145 @@ def test_terms_are_kept(market, host, inputs):
         assert market.candidates(1, Terms(max_price=PRICE, min_stake=10**6 * OPG)) == []
         with pytest.raises(NoOperator, match="nobody who is live offers it on these terms"):
             market.infer(1, inputs)
+
+
+@pytest.mark.parametrize(
+    "price", [None, [], {}, True, "-5", -5, "٣", "1e3", 0.5, float("inf"), float("nan"), 2**128, "9" * 5_000]
+)
+def test_a_price_that_is_none_stops_nobody(market, host, inputs, price):
+    evil, good = host(price=0), host(price=PRICE)
+    evil.node.info = lambda: {"price": price}
+    with evil.serving(), good.serving():
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
+    assert market._records[evil.address].failures == 1
+
+
+@pytest.mark.parametrize("kind", ["cut off", "no gzip", "deep", "bad redirection"])
+def test_an_endpoint_that_serves_rubbish_stops_nobody(market, host, inputs, kind):
+    evil, good = host(price=0), host(price=PRICE)
+    with stranger(UNREADABLE[kind]) as url, good.serving():
+        evil.operator.send("Staking", "register", evil.key.address, url)
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": ""}, {"key": "x"}, {"key": 5}, {"answer": None}, {"outputs": 7}, {"outputs": ["0x1"]}, {"signature": "0x"},
+        {"answer": {"operator": "x" * 42}}, {"digest": None}, {"inputs": None},
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_none_stops_nobody(market, host, inputs, changes):
+    evil, good = host(price=0), host(price=PRICE)
+    honest = evil.node.infer
+
+    def infer(body):
+        reply = honest(body)
+        if isinstance(changes.get("answer"), dict):
+            return reply | {"answer": reply["answer"] | changes["answer"]}
+        return reply | changes
+
+    evil.node.infer = infer
+    with evil.serving(), good.serving():
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
+
+
+def test_silent_operators_hold_up_nobody_one_after_the_other(market, host, inputs, monkeypatch):
+    """All are looked at at once, and none for longer than INFO_SECONDS."""
+    monkeypatch.setattr("opg.client.INFO_SECONDS", 1.0)
+    silent, good = [host(price=0) for _ in range(4)], host(price=PRICE)
+    with stranger([(b"", 60)]) as url, good.serving():
+        for each in silent:
+            each.operator.send("Staking", "register", each.key.address, url)
+        begun = time.monotonic()
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
+        assert time.monotonic() - begun < 3.5
+
+
+def test_a_request_is_given_up_in_time_with_all_its_tries(market, host, inputs, monkeypatch):
+    monkeypatch.setattr("opg.client.TIMEOUT_SECONDS", 1.0)
+    made = host(price=0)
+    market.client.price = lambda *_: 0
+    with stranger([(b"", 60)]) as url:
+        made.operator.send("Staking", "register", made.key.address, url)
+        begun = time.monotonic()
+        with pytest.raises(NoOperator, match="not done after 1 s"):
+            market.infer(1, inputs, TERMS)
+        assert time.monotonic() - begun < 3
+
+
+def test_a_reply_that_was_cut_off_is_asked_for_again(stage, user, version, picture, host):
+    made = host()
+    with made.serving() as url, cutting_off_once(made.port) as broken:
+        reply = Client(stage.chain, user.account).ask(version.published, made.address, picture(), endpoint=broken)
+        assert url != broken
+    assert reply.signed.outputs == version.execute(picture())
+    assert made.node.store.answer_count() == 1
+
+
+def test_a_refusals_words_fit_in_a_line(stage, user, version, picture, host):
+    made = host()
+    refusal = whole(
+        b'{"reason": "\\u001b[2J\\nright  answer=0x00", "advice": "%s"}' % (b"x" * 9_999), status=b"400 Bad"
+    )
+    with stranger(refusal) as url, pytest.raises(OperatorRefused) as told:
+        Client(stage.chain, user.account).ask(version.published, made.address, picture(), endpoint=url)
+    assert str(told.value) == "the operator refuses:  [2J right  answer=0x00"
+    assert len(told.value.advice) == 300
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [{"dtype": []}], [{"dtype": "int64"}], [{"shape": [10**400]}], [{"shape": [1] * 99 + [10]}], [{"name": "\ud800"}],
+        [{"dtype": "bool", "shape": [10, 1]}],
+    ],
+)  # fmt: skip
+def test_a_receipt_is_kept_whatever_is_told_of_the_outputs(market, host, inputs, told):
+    made = host(price=0)
+    honest = made.node.infer
+    made.node.infer = lambda body: {**honest(body), "tensors": told}
+    with made.serving():
+        market.infer(1, inputs, TERMS)
+    assert len(market.receipts()) == 1
+
+
+def test_a_chain_that_is_away_is_no_operators_failure(market, host, monkeypatch):
+    made = host(price=0)
+    monkeypatch.setattr(market.client, "endpoint", lambda _: raise_(ChainUnreachable("http://x", "gone")))
+    with pytest.raises(ChainUnreachable):
+        market.candidates(1)
+    assert market._records[made.address].failures == 0
+
+
+def raise_(problem):
+    raise problem
+
+
+@contextmanager
+def cutting_off_once(port):
+    """The URL of a proxy that breaks off the first reply half-way."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def carry():
+        for number in range(2):
+            caller, _ = listening.accept()
+            with caller, socket.create_connection(("127.0.0.1", port)) as server:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += caller.recv(65_536)
+                size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+                while len(head.split(b"\r\n\r\n", 1)[1]) < size:
+                    head += caller.recv(65_536)
+                server.sendall(head)
+                reply = server.recv(65_536)
+                caller.sendall(reply[: len(reply) // 2] if number == 0 else reply)
+                while number and (reply := server.recv(65_536)):
+                    caller.sendall(reply)
+
+    threading.Thread(target=carry, daemon=True).start()
+    with listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 def test_nobody_left_names_every_reason(market, host, inputs):

@@ -74,7 +74,7 @@ def test_lies_are_found_by_processes_also_after_one_was_killed(stage, host, pict
             if round_ == 0:
                 os.kill(next(iter(engine._pool._processes)), signal.SIGKILL)
         for _ in range(3):
-            tower._later.clear()
+            tower.fetcher.later.clear()
             tower.audit()
     report = tower.report()
     assert (report["audited"], report["right"], report["wrong"]) == (20, right, 20 - right)
@@ -133,6 +133,6 @@ def test_engine_that_breaks_down_loses_nothing(stage, host, picture, tmp_path, c
         tower.audit()
         assert "out of order" in capsys.readouterr().err
         tower.engine = Inline()
-        tower._later.clear()
+        tower.fetcher.later.clear()
         tower.audit()
     assert tower.report()["audited"] == 1

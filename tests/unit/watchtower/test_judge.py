@@ -73,7 +73,7 @@ def test_batch_whose_data_is_late_is_judged_when_it_comes(stage, tower, liar, pi
     liar.node.commit()
     tower.tick()
     assert tower.report()["audited"] == 0
-    tower._later.clear()
+    tower.fetcher.later.clear()
     with liar.serving():
         play(tower, liar)
     assert refuted(stage, signed.digest)
@@ -84,7 +84,7 @@ def test_withheld_batch_is_given_up_when_its_window_is_over(stage, tower, liar, 
     liar.node.commit()
     tower.tick()
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
-    tower._later.clear()
+    tower.fetcher.later.clear()
     tower.tick()
     assert (tower.report()["unread_batches"], tower.report()["withheld_batches"]) == (0, 1)
 

@@ -1,0 +1,82 @@
+"""What strangers serve is read for so long and so far, and fails in one way."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from opg import web
+from opg.errors import OperatorUnreachable
+from tests.strangers import UNREADABLE, dripping, stranger, whole
+
+LIMIT = 10_000_000
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_is_one_named_error(kind):
+    with stranger(UNREADABLE[kind]) as url, pytest.raises(OperatorUnreachable, match=url):
+        web.read(url, 10, LIMIT).json()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://", "http://[::bad/", "ftp://x/", "http://\ud800/", "http://127.0.0.1:99999/", "http://a..b/"]
+)
+def test_an_address_that_is_none_is_the_same_error(url):
+    with pytest.raises(OperatorUnreachable):
+        web.read(url, 10, LIMIT)
+
+
+@pytest.mark.parametrize("slow", [dripping(60), [(b"HTTP/1.1 200 OK\r\n", 0)] + [(b"X: y\r\n", 0.3)] * 60, [(b"", 60)]])
+def test_a_reply_that_drips_is_given_up_in_time(slow):
+    with stranger(slow) as url:
+        begun = time.monotonic()
+        with pytest.raises(OperatorUnreachable, match="not done after 1 s"):
+            web.read(url, 1, LIMIT)
+        assert time.monotonic() - begun < 3
+
+
+def test_a_handshake_that_never_ends_is_given_up_in_time():
+    with stranger([(b"\x16\x03", 60)]) as url, pytest.raises(OperatorUnreachable, match="not done after 1 s"):
+        web.read(url.replace("http:", "https:"), 1, LIMIT)
+
+
+def test_a_name_that_is_never_found_is_given_up_in_time(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    begun = time.monotonic()
+    with pytest.raises(OperatorUnreachable, match="not done after 1 s"):
+        web.read("http://somewhere.example/", 1, LIMIT)
+    assert time.monotonic() - begun < 2.5
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_no_more_is_read_than_was_allowed(packed):
+    content = b'{"a": "' + b"x" * LIMIT + b'"}'
+    reply = whole(gzip.compress(content), b"Content-Encoding: gzip") if packed else whole(content)
+    with stranger(reply) as url, pytest.raises(OperatorUnreachable, match="more than 1,000 bytes"):
+        web.read(url, 10, 1_000)
+
+
+def test_packed_content_is_unpacked():
+    with stranger(whole(gzip.compress(b'{"a": 1}'), b"Content-Encoding: gzip")) as url:
+        assert web.read(url, 10, 1_000).json() == {"a": 1}
+
+
+def test_no_redirection_is_followed():
+    with ExitStack() as stack:
+        inner = stack.enter_context(stranger(whole(b'{"secret": 1}')))
+        url = stack.enter_context(stranger(whole(b"{}", b"Location: " + inner.encode(), status=b"302 Found")))
+        reply = web.read(url, 10, LIMIT)
+    assert (reply.status, reply.json()) == (302, {})
+
+
+def test_it_works_inside_of_an_event_loop():
+    async def inside():
+        return web.read(url, 10, LIMIT).json()
+
+    with stranger(whole(b'{"a": 1}')) as url:
+        assert asyncio.run(inside()) == {"a": 1}
