@@ -29,5 +29,7 @@ def keep(path: Path, text: str, durable: bool = True) -> None:
 
 def keep_private(path: Path) -> None:
     """Makes a file when it is not there, and takes it away from others when it is."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
-    path.chmod(PRIVATE)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    except FileExistsError:
+        path.chmod(PRIVATE)  # and not opened: closing it would drop the locks that this process has on a database
