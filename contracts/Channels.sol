@@ -17,6 +17,7 @@ import {IChannels, Redemption, Voucher} from "./interfaces/IChannels.sol";
 import {IModels} from "./interfaces/IModels.sol";
 import {IOPG} from "./interfaces/IOPG.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title Payment for off-chain answers
 /// @dev The books: the sum of all deposits, credits and incomes never exceeds the balance, and equals it when nobody donates. A redemption moves an amount from
@@ -69,9 +70,7 @@ contract Channels is IChannels, Incomes, EIP712, Governed {
         uint256 closeSeconds_
     ) Incomes(opg, staking_) EIP712("OPG Channels", "1") Governed(guardian_) {
         if (treasury_ == address(0)) revert ZeroAddress("treasury");
-        if (closeSeconds_ < MIN_CLOSE_SECONDS || closeSeconds_ > MAX_CLOSE_SECONDS) {
-            revert OutOfBounds("closeSeconds", closeSeconds_, MIN_CLOSE_SECONDS, MAX_CLOSE_SECONDS);
-        }
+        Bounds.check("closeSeconds", closeSeconds_, MIN_CLOSE_SECONDS, MAX_CLOSE_SECONDS);
         _models = models;
         treasury = treasury_;
         closeSeconds = closeSeconds_;
@@ -93,7 +92,7 @@ contract Channels is IChannels, Incomes, EIP712, Governed {
 
     /// @dev Vouchers that are signed already can all be redeemed before a change.
     function _setProtocolFee(uint16 bps, uint16 nextBps, uint256 since) private {
-        if (nextBps > MAX_PROTOCOL_FEE_BPS) revert OutOfBounds("protocolFeeBps", nextBps, 0, MAX_PROTOCOL_FEE_BPS);
+        Bounds.check("protocolFeeBps", nextBps, 0, MAX_PROTOCOL_FEE_BPS);
         _protocolFee = ProtocolFee(bps, nextBps, since.toUint40());
         emit ProtocolFeeSet(nextBps, since);
     }

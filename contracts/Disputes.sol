@@ -9,6 +9,7 @@ import {Answer, Evidence, IInference} from "./interfaces/IInference.sol";
 import {IModels} from "./interfaces/IModels.sol";
 import {Claim, Header, IReferee, OpProof, Operand} from "./interfaces/IReferee.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 import {Clock} from "./libraries/Clock.sol";
 import {Penalty} from "./libraries/Penalty.sol";
 import {TensorTree} from "./libraries/TensorTree.sol";
@@ -73,10 +74,10 @@ contract Disputes is IDisputes, Payouts {
         IReferee referee_,
         DisputeParams memory params
     ) Payouts(opg) {
-        _checkBounds("bond", params.bond, MIN_STAKES, MAX_STAKES);
-        _checkBounds("penalty", params.penalty, MIN_STAKES, MAX_STAKES);
-        _checkBounds("clockSeconds", params.clockSeconds, MIN_CLOCK_SECONDS, MAX_CLOCK_SECONDS);
-        _checkBounds("moveSeconds", params.moveSeconds, MIN_MOVE_SECONDS, MAX_MOVE_SECONDS);
+        Bounds.check("bond", params.bond, MIN_STAKES, MAX_STAKES);
+        Bounds.check("penalty", params.penalty, MIN_STAKES, MAX_STAKES);
+        Bounds.check("clockSeconds", params.clockSeconds, MIN_CLOCK_SECONDS, MAX_CLOCK_SECONDS);
+        Bounds.check("moveSeconds", params.moveSeconds, MIN_MOVE_SECONDS, MAX_MOVE_SECONDS);
         models = models_;
         staking = staking_;
         inference = inference_;
@@ -87,7 +88,10 @@ contract Disputes is IDisputes, Payouts {
         moveSeconds = params.moveSeconds;
         // An answer can be surfaced for one window and disputed for another; its last game must still find the stake.
         uint256 longest = 2 * inference_.windowSeconds() + maxGameSeconds();
-        _checkBounds("thawingSeconds", staking_.thawingSeconds(), longest, type(uint256).max);
+        uint256 thawing = staking_.thawingSeconds();
+        Bounds.check("thawingSeconds", thawing, longest, type(uint256).max);
+        // So long a vote about the minimum stake leaves operators to answer what they were asked before.
+        Bounds.check("maxResponseSeconds", inference_.maxResponseSeconds(), 0, thawing);
     }
 
     /* BEGINNING */
@@ -412,9 +416,5 @@ contract Disputes is IDisputes, Payouts {
 
     function _wordOf(bytes calldata chunk, uint256 place) private pure returns (uint32) {
         return uint32(bytes4(chunk[place * WORD_BYTES:]));
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
     }
 }

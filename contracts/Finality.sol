@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {AnswerState, IInference} from "./interfaces/IInference.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title Which answers are final
 /// @dev Knows answers by their hashes alone: when they were recorded, how many games run against them, whether one of those refuted them. What an
@@ -40,9 +41,7 @@ abstract contract Finality is IInference, AccessControl {
 
     /// @param admin Grants the roles.
     constructor(address admin, uint256 windowSeconds_) {
-        if (windowSeconds_ < MIN_WINDOW_SECONDS || windowSeconds_ > MAX_WINDOW_SECONDS) {
-            revert OutOfBounds("windowSeconds", windowSeconds_, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
-        }
+        Bounds.check("windowSeconds", windowSeconds_, MIN_WINDOW_SECONDS, MAX_WINDOW_SECONDS);
         windowSeconds = windowSeconds_;
         _grantRole(DEFAULT_ADMIN_ROLE, admin);
     }
@@ -59,7 +58,7 @@ abstract contract Finality is IInference, AccessControl {
         if (openGames != 0 && a.disputer != msg.sender) revert ContestedElsewhere(answerHash, a.disputer);
 
         _answers[answerHash] = AnswerRecord(a.recordedAt, ++openGames, false, msg.sender);
-        emit Contested(answerHash, openGames);
+        emit Contested(answerHash, msg.sender, openGames);
     }
 
     /// @inheritdoc IInference
@@ -82,7 +81,7 @@ abstract contract Finality is IInference, AccessControl {
         if (a.openGames == 0 || a.disputer != msg.sender) revert NotContested(answerHash);
 
         _answers[answerHash] = AnswerRecord(a.recordedAt, --a.openGames, a.refuted || refuted, msg.sender);
-        emit Released(answerHash, a.openGames);
+        emit Released(answerHash, msg.sender, a.openGames);
         return true;
     }
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Business, IGuardian} from "./interfaces/IGuardian.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title The emergency brake
 contract Guardian is IGuardian {
@@ -30,7 +31,7 @@ contract Guardian is IGuardian {
     }
 
     constructor(address governance_, address guardian_, uint256 maxPauseSeconds_, uint256 cooldownSeconds_) {
-        _checkBounds("governance", uint160(governance_), 1, type(uint160).max);
+        Bounds.check("governance", uint160(governance_), 1, type(uint160).max);
         governance = governance_;
         _setGuardian(guardian_);
         _setPauseLimits(maxPauseSeconds_, cooldownSeconds_);
@@ -41,13 +42,14 @@ contract Guardian is IGuardian {
     /// @inheritdoc IGuardian
     function pause(Business business, uint256 seconds_) external {
         if (msg.sender != guardian) revert NotTheGuardian(msg.sender);
-        _checkBounds("seconds", seconds_, 1, maxPauseSeconds);
+        Bounds.check("seconds", seconds_, 1, maxPauseSeconds);
         Pause storage latest = _pauses[business];
         if (block.timestamp < latest.pausableFrom) revert CoolingDown(business, latest.pausableFrom);
 
-        uint256 until = block.timestamp + seconds_;
-        _pauses[business] = Pause(uint64(until), uint64(until + cooldownSeconds));
-        emit Paused(business, until, until + cooldownSeconds);
+        uint256 until = block.timestamp + seconds_ - 1;
+        uint256 pausableFrom = until + 1 + cooldownSeconds;
+        _pauses[business] = Pause(uint64(until), uint64(pausableFrom));
+        emit Paused(business, until, pausableFrom);
     }
 
     /// @inheritdoc IGuardian
@@ -97,14 +99,10 @@ contract Guardian is IGuardian {
     }
 
     function _setPauseLimits(uint256 maxPauseSeconds_, uint256 cooldownSeconds_) private {
-        _checkBounds("maxPauseSeconds", maxPauseSeconds_, MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS);
-        _checkBounds("cooldownSeconds", cooldownSeconds_, maxPauseSeconds_, MAX_COOLDOWN_SECONDS);
+        Bounds.check("maxPauseSeconds", maxPauseSeconds_, MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS);
+        Bounds.check("cooldownSeconds", cooldownSeconds_, maxPauseSeconds_, MAX_COOLDOWN_SECONDS);
         maxPauseSeconds = maxPauseSeconds_;
         cooldownSeconds = cooldownSeconds_;
         emit PauseLimitsSet(maxPauseSeconds_, cooldownSeconds_);
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
     }
 }

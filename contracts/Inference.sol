@@ -22,6 +22,7 @@ import {
 } from "./interfaces/IInference.sol";
 import {IModels, Mode} from "./interfaces/IModels.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 import {Calls} from "./libraries/Calls.sol";
 import {Penalty} from "./libraries/Penalty.sol";
 import {TensorTree} from "./libraries/TensorTree.sol";
@@ -76,6 +77,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
+    /// @inheritdoc IInference
     uint32 public immutable maxResponseSeconds;
     uint32 public immutable maxCallbackGas;
     address public immutable treasury;
@@ -102,10 +104,10 @@ contract Inference is Finality, Incomes, EIP712, Governed {
         IGuardian guardian_,
         InferenceParams memory params
     ) Incomes(opg, staking_) Finality(admin, params.windowSeconds) EIP712("OPG Inference", "1") Governed(guardian_) {
-        _checkBounds("maxResponseSeconds", params.maxResponseSeconds, MIN_RESPONSE_SECONDS, MAX_RESPONSE_SECONDS);
-        _checkBounds("minResponseSeconds", params.minResponseSeconds, MIN_RESPONSE_SECONDS, params.maxResponseSeconds);
-        _checkBounds("maxCallbackGas", params.maxCallbackGas, 0, MAX_CALLBACK_GAS);
-        _checkBounds("treasury", uint160(params.treasury), 1, type(uint160).max);
+        Bounds.check("maxResponseSeconds", params.maxResponseSeconds, MIN_RESPONSE_SECONDS, MAX_RESPONSE_SECONDS);
+        Bounds.check("minResponseSeconds", params.minResponseSeconds, MIN_RESPONSE_SECONDS, params.maxResponseSeconds);
+        Bounds.check("maxCallbackGas", params.maxCallbackGas, 0, MAX_CALLBACK_GAS);
+        Bounds.check("treasury", uint160(params.treasury), 1, type(uint160).max);
         models = models_;
         minResponseSeconds = params.minResponseSeconds;
         maxResponseSeconds = params.maxResponseSeconds;
@@ -193,7 +195,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
         if (requestState[requestId] != OPEN) revert WrongRequestState(requestId);
         if (block.timestamp > req.deadline) revert DeadlinePassed(req.deadline);
         _checkActsFor(req.operator);
-        if (!staking.hasMinStake(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
+        if (!staking.mayFinish(req.operator)) revert OperatorNotLive(req.operator); // others may rely on the answer, too
 
         Answer memory answer = _answerOf(requestId, req, outputs, uint64(block.timestamp));
         answerHash = _hashAnswer(answer);
@@ -353,19 +355,15 @@ contract Inference is Finality, Incomes, EIP712, Governed {
     }
 
     function _setCollateral(uint96 amount) private {
-        _checkBounds("collateral", amount, 1, MAX_COLLATERAL);
+        Bounds.check("collateral", amount, 1, MAX_COLLATERAL);
         collateral = amount;
         emit CollateralSet(amount);
     }
 
     function _setProtocolFeeBps(uint16 bps) private {
-        _checkBounds("protocolFeeBps", bps, 0, MAX_PROTOCOL_FEE_BPS);
+        Bounds.check("protocolFeeBps", bps, 0, MAX_PROTOCOL_FEE_BPS);
         protocolFeeBps = bps;
         emit ProtocolFeeSet(bps);
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
     }
 
     /* INTERNAL */

@@ -11,12 +11,13 @@ import {GovernorVotes} from "@openzeppelin/contracts/governance/extensions/Gover
 import {GovernorVotesQuorumFraction} from "@openzeppelin/contracts/governance/extensions/GovernorVotesQuorumFraction.sol";
 import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 
-import {GovernorParams, IGovernanceBounds} from "./interfaces/IOPGGovernor.sol";
+import {GovernorParams} from "./interfaces/IOPGGovernor.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title Votes
+/// @notice Bounds hold for the constructor and for every later vote: no vote can make the next one impossible, instant, or free of a quorum.
 /// @dev The clock is the token's: seconds. Who proposes needs votes, who votes needs them at the second in which voting began.
 contract OPGGovernor is
-    IGovernanceBounds,
     Governor,
     GovernorSettings,
     GovernorCountingSimple,
@@ -48,32 +49,28 @@ contract OPGGovernor is
     /* BOUNDS */
 
     function _setVotingDelay(uint48 value) internal override {
-        _checkBounds("votingDelay", value, MIN_VOTING_DELAY, MAX_VOTING_DELAY);
+        Bounds.check("votingDelay", value, MIN_VOTING_DELAY, MAX_VOTING_DELAY);
         super._setVotingDelay(value);
     }
 
     function _setVotingPeriod(uint32 value) internal override {
-        _checkBounds("votingPeriod", value, MIN_VOTING_PERIOD, MAX_VOTING_PERIOD);
+        Bounds.check("votingPeriod", value, MIN_VOTING_PERIOD, MAX_VOTING_PERIOD);
         super._setVotingPeriod(value);
     }
 
     function _setProposalThreshold(uint256 value) internal override {
-        _checkBounds("proposalThreshold", value, MIN_PROPOSAL_THRESHOLD, MAX_PROPOSAL_THRESHOLD);
+        Bounds.check("proposalThreshold", value, MIN_PROPOSAL_THRESHOLD, MAX_PROPOSAL_THRESHOLD);
         super._setProposalThreshold(value);
     }
 
     function _updateQuorumNumerator(uint256 value) internal override {
-        _checkBounds("quorumNumerator", value, MIN_QUORUM_PERCENT, MAX_QUORUM_PERCENT);
+        Bounds.check("quorumNumerator", value, MIN_QUORUM_PERCENT, MAX_QUORUM_PERCENT);
         super._updateQuorumNumerator(value);
     }
 
     function _setLateQuorumVoteExtension(uint48 value) internal override {
-        _checkBounds("lateQuorumVoteExtension", value, MIN_LATE_QUORUM_EXTENSION, MAX_LATE_QUORUM_EXTENSION);
+        Bounds.check("lateQuorumVoteExtension", value, MIN_LATE_QUORUM_EXTENSION, MAX_LATE_QUORUM_EXTENSION);
         super._setLateQuorumVoteExtension(value);
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
     }
 
     /* WHERE THE PARTS MEET */

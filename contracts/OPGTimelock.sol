@@ -3,11 +3,11 @@ pragma solidity 0.8.37;
 
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 
-import {IGovernanceBounds} from "./interfaces/IOPGGovernor.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title What votes decided, after a delay; the treasury, too
-/// @dev It has no admin but itself, so its roles change by vote only. Anybody may execute what is due.
-contract OPGTimelock is IGovernanceBounds, TimelockController {
+/// @dev It has no admin but itself, so its roles change by vote only. Anybody may execute what is due. The delay stays within bounds, here and after every vote.
+contract OPGTimelock is TimelockController {
     uint256 public constant MIN_DELAY = 10 minutes;
     uint256 public constant MAX_DELAY = 30 days;
 
@@ -24,8 +24,6 @@ contract OPGTimelock is IGovernanceBounds, TimelockController {
     }
 
     function _checkDelay(uint256 delaySeconds) private pure {
-        if (delaySeconds < MIN_DELAY || delaySeconds > MAX_DELAY) {
-            revert OutOfBounds("delay", delaySeconds, MIN_DELAY, MAX_DELAY);
-        }
+        Bounds.check("delay", delaySeconds, MIN_DELAY, MAX_DELAY);
     }
 }

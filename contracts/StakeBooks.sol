@@ -36,11 +36,16 @@ abstract contract StakeBooks is IStaking {
         bool used;
     }
 
+    /// @dev After a vote the smaller of both minimums is enough, up to and including second `until`, to finish what began before.
+    struct Minimum {
+        uint96 amount;
+        uint96 finishing;
+        uint40 until;
+    }
+
     /* STORAGE */
 
-    /// @inheritdoc IStaking
-    uint256 public minStake;
-
+    Minimum internal _minimum;
     mapping(address operator => Operator) internal _operators;
     mapping(address operator => DelegatedPool) internal _delegated;
     mapping(address delegator => address[]) internal _operatorsOf;
@@ -62,12 +67,19 @@ abstract contract StakeBooks is IStaking {
 
     /// @inheritdoc IStaking
     function isLive(address operator) external view returns (bool) {
-        return _operators[operator].jailedUntil == 0 && hasMinStake(operator);
+        Operator storage o = _operators[operator];
+        return o.jailedUntil == 0 && o.active() >= _minimum.amount;
     }
 
     /// @inheritdoc IStaking
-    function hasMinStake(address operator) public view returns (bool) {
-        return _operators[operator].active() >= minStake;
+    function mayFinish(address operator) external view returns (bool) {
+        Minimum memory m = _minimum;
+        return _operators[operator].active() >= (block.timestamp <= m.until ? m.finishing : m.amount);
+    }
+
+    /// @inheritdoc IStaking
+    function minStake() public view returns (uint256) {
+        return _minimum.amount;
     }
 
     /// @inheritdoc IStaking
@@ -95,11 +107,11 @@ abstract contract StakeBooks is IStaking {
     function thaw(uint256 thawId)
         external
         view
-        returns (address operator, address owner, uint256 amount, uint256 until)
+        returns (address operator, address owner, bool own, uint256 amount, uint256 until)
     {
         Thaw memory t = _thaws[thawId];
         Pool memory pool = _poolOf(t);
-        return (t.operator, t.owner, t.epoch == pool.epoch ? pool.worth(t.shares) : 0, t.until);
+        return (t.operator, t.owner, t.own, t.epoch == pool.epoch ? pool.worth(t.shares) : 0, t.until);
     }
 
     /// @inheritdoc IStaking

@@ -12,6 +12,7 @@ import {Payouts} from "./Payouts.sol";
 import {StakeBooks} from "./StakeBooks.sol";
 import {Business, IGuardian} from "./interfaces/IGuardian.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
+import {Bounds} from "./libraries/Bounds.sol";
 import {DelegatedPool, Delegation, Delegations} from "./libraries/Delegations.sol";
 import {KeyLife, Keys} from "./libraries/Keys.sol";
 import {Operator, Operators} from "./libraries/Operators.sol";
@@ -75,8 +76,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 thawingSeconds_,
         uint256 burnBps_
     ) Payouts(opg) Governed(guardian_) {
-        _checkBounds("thawingSeconds", thawingSeconds_, MIN_THAWING_SECONDS, MAX_THAWING_SECONDS);
-        _checkBounds("burnBps", burnBps_, MIN_BURN_BPS, MAX_BURN_BPS);
+        Bounds.check("thawingSeconds", thawingSeconds_, MIN_THAWING_SECONDS, MAX_THAWING_SECONDS);
+        Bounds.check("burnBps", burnBps_, MIN_BURN_BPS, MAX_BURN_BPS);
         _setMinStake(minStake_);
         thawingSeconds = thawingSeconds_;
         burnBps = burnBps_;
@@ -108,9 +109,11 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     }
 
     /// @inheritdoc IStaking
-    function stake(uint256 amount) external whileOpen(Business.STAKING) {
+    /// @dev The guardian has no say about who still owes something: more stake may be what it takes to finish it.
+    function stake(uint256 amount) external {
         if (amount == 0) revert ZeroAmount();
         Operator storage o = _registered(msg.sender);
+        if (o.locked == 0) guardian.requireOpen(Business.STAKING);
 
         (uint256 shares, uint256 odd) = o.join(amount, block.timestamp + thawingSeconds);
         burnable += odd;
@@ -151,7 +154,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     /// @inheritdoc IStaking
     function setCommission(uint256 bps) external {
-        _checkBounds("commissionBps", bps, 0, MAX_COMMISSION_BPS);
+        Bounds.check("commissionBps", bps, 0, MAX_COMMISSION_BPS);
         Operator storage o = _operators[msg.sender];
         uint256 present = o.commission();
         uint256 since = block.timestamp;
@@ -174,7 +177,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         if (until == 0) revert NotJailed(msg.sender);
         if (block.timestamp < until) revert OperatorJailed(msg.sender, until);
         uint256 active = o.active();
-        if (active < minStake) revert BelowMinStake(active, minStake);
+        uint256 least = minStake();
+        if (active < least) revert BelowMinStake(active, least);
 
         o.jailedUntil = 0;
         emit Rehabilitated(msg.sender);
@@ -326,7 +330,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 until = block.timestamp + thawingSeconds;
         thawId = ++_lastThawId;
         _thaws[thawId] = Thaw(msg.sender, until.toUint40(), epoch, own, operator, shares.toUint120());
-        emit ThawStarted(operator, msg.sender, thawId, amount, shares, until);
+        emit ThawStarted(operator, msg.sender, thawId, own, amount, shares, until);
     }
 
     /// @dev The operator's next place in the caller's list; of one that the caller has nothing left with, when the list is full.
@@ -350,12 +354,12 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     /* INTERNAL: CHECKS */
 
     function _setMinStake(uint256 amount) private {
-        _checkBounds("minStake", amount, 1, MAX_MIN_STAKE);
-        minStake = amount;
-        emit MinStakeSet(amount);
-    }
-
-    function _checkBounds(string memory parameter, uint256 value, uint256 min, uint256 max) private pure {
-        if (value < min || value > max) revert OutOfBounds(parameter, value, min, max);
+        Bounds.check("minStake", amount, 1, MAX_MIN_STAKE);
+        Minimum memory m = _minimum;
+        uint256 enough = block.timestamp <= m.until ? m.finishing : m.amount;
+        if (m.amount == 0 || enough > amount) enough = amount;
+        uint256 until = block.timestamp + thawingSeconds;
+        _minimum = Minimum(amount.toUint96(), enough.toUint96(), until.toUint40());
+        emit MinStakeSet(amount, enough, until);
     }
 }

@@ -23,6 +23,7 @@ class Thaw:
     id: int
     operator: str
     owner: str
+    own: bool
     amount: int
     until: int
 
@@ -134,7 +135,7 @@ def undelegate(sender: Sender, operator: str, amount: int | None = None) -> Thaw
         )
     sent = sender.send("Staking", "undelegate", operator, amount)
     args = emitted(sender.chain, sent, "Staking", "ThawStarted")[0]
-    return Thaw(int(args["thawId"]), operator, sender.address, amount, int(args["until"]))
+    return Thaw(int(args["thawId"]), operator, sender.address, False, amount, int(args["until"]))
 
 
 def withdraw(sender: Sender, numbers: Sequence[int] = ()) -> int:

@@ -44,7 +44,7 @@ ROWS = (
     Row("slash", ("Staking.slash",), 75_000, "The Graph 78,448"),
     Row("liar who does not answer: open, claim", ("Disputes.open", "Disputes.claimTimeout"), 250_000,
         "OP Stack ≈612,000"),
-    Row("full dispute, all moves of both sides, MiniLM's size", ("MiniLM dispute, all moves",), 5_000_000,
+    Row("full dispute, all moves of both sides, MiniLM's size", ("dispute of MiniLM's size, all moves",), 5_000_000,
         "OP Stack 28.2M, BoLD ≈31M a side"),
     Row("the same, MiniLM itself, half of all its operations", ("MiniLM's own dispute in any op: median",), 5_000_000, "–"),
     Row("the same, the dearest of its operations", ("MiniLM's own dispute in any op: most",), 5_000_000, "–"),

@@ -78,23 +78,7 @@ class GameWorld:
         self.referee = evm.deploy("Referee")
         self.guardian = deploy_guardian(evm)
         self.staking = deploy_staking(evm, self.token, self.guardian)
-        self.inference = evm.deploy(
-            "Inference",
-            self.token,
-            self.models,
-            self.staking,
-            self.admin,
-            self.guardian,
-            {
-                "windowSeconds": WINDOW_SECONDS,
-                "minResponseSeconds": 60,
-                "maxResponseSeconds": HOUR,
-                "collateral": 100 * OPG,
-                "maxCallbackGas": 1_000_000,
-                "protocolFeeBps": 200,
-                "treasury": self.charlie,
-            },
-        )
+        self.inference = self.deploy_inference()
         self.disputes = self.deploy_disputes(**params)
         for role, holder, where in [
             ("LOCKER_ROLE", self.inference, self.staking),
@@ -111,6 +95,20 @@ class GameWorld:
         self.staking.stake(STAKE, sender=self.bob)
         self.model = self.models.register("model", 0, sender=self.charlie).value
         self.version = self.publish(program)
+
+    def deploy_inference(self, **changes: int) -> Contract:
+        """`Inference` with this file's parameters, but for those that are named."""
+        params = {
+            "windowSeconds": WINDOW_SECONDS,
+            "minResponseSeconds": 60,
+            "maxResponseSeconds": HOUR,
+            "collateral": 100 * OPG,
+            "maxCallbackGas": 1_000_000,
+            "protocolFeeBps": 200,
+            "treasury": self.charlie,
+        }
+        parts = self.token, self.models, self.staking, self.admin, self.guardian
+        return self.evm.deploy("Inference", *parts, params | changes)
 
     def deploy_disputes(self, **changes: int) -> Contract:
         """`Disputes` with this file's parameters, but for those that are named."""

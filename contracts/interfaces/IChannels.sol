@@ -61,8 +61,6 @@ interface IChannels {
     error BadSignature(uint256 index, address signer);
     /// @notice The voucher is paid already, or the deposit is empty.
     error NothingToRedeem();
-    /// @notice The parameter lies outside the bounds written in the code.
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
 
     /// @notice Adds to the caller's deposit for one operator. Needs an allowance. Refused while closing: leaving is never undone by the way.
     function deposit(address operator, uint256 amount) external;

@@ -98,7 +98,6 @@ interface IDisputes {
     /// @notice The referee agrees with the operator.
     error NoContradiction(uint256 element, uint32 word);
     error AnswerNotRefuted(bytes32 answerHash);
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
 
     /// @notice Opens a game against an answer; takes the bond (needs an allowance). The caller is the challenger.
     function open(Answer calldata answer, Evidence calldata evidence) external returns (bytes32 gameId);

@@ -5,7 +5,7 @@ pragma solidity 0.8.37;
 enum Business {
     REQUESTS, // on-chain requests
     CHANNELS, // deposits into channels
-    STAKING // new operators, new stake
+    STAKING // new stake, own and delegated
 }
 
 /// @title The emergency brake
@@ -25,7 +25,6 @@ interface IGuardian {
     error BusinessPaused(Business business, uint256 until);
     error CoolingDown(Business business, uint256 until);
     error NotPaused(Business business);
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
 
     /// @notice The timelock of the votes.
     function governance() external view returns (address);

@@ -38,7 +38,7 @@ struct Request {
     uint256 nonce; // second of the request · 2³², plus a count of equal requests in that second
 }
 
-/// @notice What an `Inference` contract is deployed with. It never changes, so no obligation changes under way.
+/// @notice What an `Inference` contract is deployed with. A vote may change `collateral` and `protocolFeeBps`, for requests that begin later; the rest never changes.
 struct InferenceParams {
     uint32 windowSeconds; // how long an answer can be disputed
     uint32 minResponseSeconds; // a request's deadline is at least so far away
@@ -96,8 +96,8 @@ interface IInference {
     event Surfaced(bytes32 indexed answerHash, Answer answer, bytes[] inputs, bytes[] outputs);
     /// @notice `amount` of the user's credit was used for a request.
     event CreditSpent(address indexed user, uint256 amount);
-    event Contested(bytes32 indexed answerHash, uint32 openGames);
-    event Released(bytes32 indexed answerHash, uint32 openGames);
+    event Contested(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
+    event Released(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
     event Refuted(bytes32 indexed answerHash);
 
     error ModeNotSupported(uint8 mode);
@@ -140,7 +140,6 @@ interface IInference {
     error ContestedElsewhere(bytes32 answerHash, address disputer);
     /// @notice A module that lost its role never gets it back: its games were dropped.
     error ModuleRetired(address module);
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
 
     /// @notice Names the caller's price for on-chain requests of a version, in wei of OPG.
     function offer(uint256 versionId, uint96 price) external;
@@ -167,7 +166,7 @@ interface IInference {
         uint32 callbackGas
     ) external returns (bytes32 requestId);
 
-    /// @notice Answers a request. Only the operator or its serving key; the operator must be live still. The answer is issued at the block's time, and recorded.
+    /// @notice Answers a request. Only the operator or its serving key; the operator must have stake enough to finish what it took on (`IStaking.mayFinish`, else `OperatorNotLive`); it may be in jail. The answer is issued at the block's time, and recorded.
     function fulfil(Request calldata req, bytes[] calldata outputs) external returns (bytes32 answerHash);
 
     /// @notice Pays and calls back, once the answer is final. Anyone may call. The model's share goes to who owns the model and its ancestors now.
@@ -190,7 +189,7 @@ interface IInference {
     /// @return batchId Counts from 1.
     function commit(address operator, bytes32 root, uint32 count, string calldata cid) external returns (uint256 batchId);
 
-    /// @notice Puts an answer with all its data on chain, so that contracts can rely on it a window later. Anyone may call.
+    /// @notice Puts an answer with all its data on chain, so that contracts can rely on it a window later. Anyone may call, while the operator is live.
     function surface(Answer calldata answer, Evidence calldata evidence, bytes[] calldata inputs, bytes[] calldata outputs)
         external
         returns (bytes32 answerHash);
@@ -240,6 +239,9 @@ interface IInference {
 
     /// @notice How long an answer can be disputed.
     function windowSeconds() external view returns (uint256);
+
+    /// @notice How far away a request's deadline can be.
+    function maxResponseSeconds() external view returns (uint32);
 
     /// @notice The shortest time that a request gives its operator.
     function minResponseSeconds() external view returns (uint32);

@@ -24,8 +24,9 @@ interface IStaking is IERC6372 {
     event Jailed(address indexed operator, uint256 until);
     event Rehabilitated(address indexed operator);
 
-    /// @notice From now on an operator needs so much active stake of its own for anything new.
-    event MinStakeSet(uint256 amount);
+    /// @notice From now on an operator needs `amount` of its own active for anything new; `finishing` is enough to finish what it took on, up to and including
+    /// second `until`.
+    event MinStakeSet(uint256 amount, uint256 finishing, uint256 until);
 
     /* DELEGATORS */
 
@@ -38,11 +39,12 @@ interface IStaking is IERC6372 {
 
     /* LEAVING */
 
-    /// @notice `amount` of `owner`, who is the operator or one of its delegators, thaws as `shares` until `until`.
+    /// @notice `amount` of `owner` thaws as `shares`, of the operator's own pool or of the delegated one, until `until`.
     event ThawStarted(
         address indexed operator,
         address indexed owner,
         uint256 indexed thawId,
+        bool own,
         uint256 amount,
         uint256 shares,
         uint256 until
@@ -84,8 +86,6 @@ interface IStaking is IERC6372 {
     error NoSuchThaw(uint256 thawId);
     /// @notice The module has less locked than it wants to unlock.
     error NotLocked(address operator, address module, uint256 locked, uint256 wanted);
-    /// @notice The parameter lies outside the bounds written in the code.
-    error OutOfBounds(string parameter, uint256 value, uint256 min, uint256 max);
     /// @notice The operator was slashed, and did not rehabilitate yet.
     error OperatorJailed(address operator, uint256 until);
     error NotJailed(address operator);
@@ -107,7 +107,7 @@ interface IStaking is IERC6372 {
 
     /* CHOSEN BY VOTE */
 
-    /// @notice Sets `minStake`. What an operator took on before, it can finish.
+    /// @notice Sets `minStake`. What an operator took on before, it can finish: see `mayFinish`.
     function setMinStake(uint256 amount) external;
 
     /* OPERATORS */
@@ -118,6 +118,7 @@ interface IStaking is IERC6372 {
     function register(address key, string calldata endpoint) external;
 
     /// @notice Adds to the caller's own stake. Needs an allowance. It has a part in the income after `thawingSeconds`.
+    /// @dev A pause of new stake does not hold for an operator with locks: more stake may be what it needs to finish.
     function stake(uint256 amount) external;
 
     /// @notice Begins to take own stake out.
@@ -181,8 +182,9 @@ interface IStaking is IERC6372 {
     /// @notice Whether the operator may take on something new: it has the minimum stake of its own, and is not in jail.
     function isLive(address operator) external view returns (bool);
 
-    /// @notice Whether the operator's own active stake reaches the minimum. Enough to keep a promise that was made before.
-    function hasMinStake(address operator) external view returns (bool);
+    /// @notice Whether the operator may finish what it took on: its own active stake reaches the minimum, or, for `thawingSeconds` after a vote, the smaller one
+    /// of before. In jail, too.
+    function mayFinish(address operator) external view returns (bool);
 
     /// @notice Zero, or the time at which a jailed operator may rehabilitate.
     function jailedUntil(address operator) external view returns (uint256);
@@ -211,8 +213,12 @@ interface IStaking is IERC6372 {
     /// @notice What `module` has locked of the operator's stake.
     function lockedBy(address operator, address module) external view returns (uint256);
 
-    /// @notice Of which operator and whose a thaw is (zero: finished, or none), what it is worth now, and from when on it can be taken out.
-    function thaw(uint256 thawId) external view returns (address operator, address owner, uint256 amount, uint256 until);
+    /// @notice Of which operator and whose a thaw is (zero: finished, or none), whether of the operator's own pool, what it is worth now, and from when on it can
+    /// be taken out.
+    function thaw(uint256 thawId)
+        external
+        view
+        returns (address operator, address owner, bool own, uint256 amount, uint256 until);
 
     /// @notice The operator's present key and where it serves.
     function operatorInfo(address operator) external view returns (address key, string memory endpoint);

@@ -34,7 +34,7 @@ class Parameters:
     proposal_threshold: int = 100_000 * OPG
     quorum_percent: int = 4
     late_quorum_seconds: int = DAY
-    timelock_seconds: int = 2 * DAY
+    timelock_seconds: int = 3 * DAY
     max_pause_seconds: int = 3 * DAY
     cooldown_seconds: int = 14 * DAY
 
@@ -111,9 +111,9 @@ BOUNDS = {
 
 
 def shortest_thawing(parameters: Parameters) -> int:
-    """Seconds that stake must thaw at least, so that the last game about an answer still finds it."""
+    """Seconds that stake must thaw at least: the last game about an answer still finds it, and whoever was asked before a vote about the minimum can answer."""
     game = 2 * (parameters.clock_seconds + MAX_MOVES * parameters.move_seconds)
-    return 2 * parameters.window_seconds + game
+    return max(2 * parameters.window_seconds + game, parameters.max_response_seconds)
 
 
 TESTNET = Parameters()
@@ -121,7 +121,7 @@ LOCAL = Parameters(
     thawing_seconds=HOUR,
     window_seconds=10 * MINUTE,
     min_response_seconds=10,
-    max_response_seconds=DAY,
+    max_response_seconds=HOUR,
     clock_seconds=10 * MINUTE,
     move_seconds=MINUTE,
     close_seconds=HOUR,

@@ -158,11 +158,6 @@ def tensor_root_of(words: int, merkle_root: bytes) -> bytes:
     return keccak(words.to_bytes(32, "big") + merkle_root)
 
 
-def tensor_tree(words: np.ndarray) -> Tree:
-    """Commits to a flat array of uint32 words."""
-    return Tree(words)
-
-
 class Forest(Sequence):
     """The trees over several tensors, hashed together.
 

@@ -23,6 +23,7 @@ MACHINE = keccak(text="OPG tensor machine 1")
 
 MAX_AXES = 12
 MAX_WORDS = 1 << 28
+MAX_OP_BYTES = 1_024  # no well-formed op is longer
 MAX_REDUCTION = 1 << 12
 MAX_GUARDS = 4
 MAX_STEPS = 16_384
@@ -211,6 +212,10 @@ class Program:
     def __post_init__(self) -> None:
         if not 1 <= len(self.input_words) <= 16 or not 1 <= len(self.outputs) <= 16 or not self.encoded:
             raise TensorError("a program has 1 to 16 inputs, 1 to 16 outputs and at least one op")
+        if max((*self.input_words, *map(len, self.constants))) > MAX_WORDS:
+            raise TensorError(f"an input or constant of a program has at most {MAX_WORDS:,} words")
+        if max(map(len, self.encoded)) > MAX_OP_BYTES:
+            raise TensorError(f"an op of a program has at most {MAX_OP_BYTES:,} bytes, well-formed or not")
         first = self.first_op_value
         self._decoded = []
         for index, data in enumerate(self.encoded):

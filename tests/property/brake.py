@@ -46,8 +46,8 @@ class Brake:
                 self.guardian.pause(self.business, seconds, sender=account(9))
             return
         self.guardian.pause(self.business, seconds, sender=account(9))
-        self.until = self.evm.now + seconds
-        self.pausable_from = self.until + COOLDOWN_SECONDS
+        self.until = self.evm.now + seconds - 1
+        self.pausable_from = self.evm.now + seconds + COOLDOWN_SECONDS
 
     def _resume(self) -> None:
         """Early; the cool-down stays."""

@@ -12,8 +12,6 @@ from opg.tensor.compiler.values import Value, broadcast, common_shape, constant,
 from opg.tensor.errors import TensorError
 from opg.tensor.functions import Fn
 
-SIGN_BIT = np.int32(-(1 << 31))
-
 
 class Ops(Builder):
     """A builder that knows element types."""

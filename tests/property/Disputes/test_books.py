@@ -130,6 +130,7 @@ class DisputesBooks(ChainMachine):
         self.may_dispute = self.may_slash = True
         self.salt = 0
         self.collateral, self.min_stake = COLLATERAL, MIN_STAKE
+        self.enough, self.enough_until = MIN_STAKE, self.evm.now
         self.start = self.evm.now
 
     def teardown(self) -> None:
@@ -163,6 +164,11 @@ class DisputesBooks(ChainMachine):
 
     def has_min_stake(self, operator: Any) -> bool:
         return self.stake[operator].active >= self.min_stake
+
+    @property
+    def to_finish(self) -> int:
+        """For a while after a vote the smallest minimum is enough to finish what began."""
+        return self.enough if self.evm.now <= self.enough_until else self.min_stake
 
     def live(self, operator: Any) -> bool:
         return self.has_min_stake(operator) and not self.stake[operator].jailed_until
@@ -271,7 +277,7 @@ class DisputesBooks(ChainMachine):
     def answer(self, asked: Asked, name: str) -> None:
         operator, name = self.gives("bob" if asked.operator is self.world.bob else "carol", name)
         outputs = self.packed(self.traces[name].outputs)
-        late, backed = self.evm.now > asked.terms.deadline, self.has_min_stake(operator)
+        late, backed = self.evm.now > asked.terms.deadline, self.stake[operator].active >= self.to_finish
         if late or not backed:
             with reverts("DeadlinePassed" if late else "OperatorNotLive"):
                 self.world.inference.fulfil(asked.terms, outputs, sender=self.key(operator))
@@ -667,6 +673,7 @@ class DisputesBooks(ChainMachine):
         """Other terms, of what begins later only."""
         self.world.inference.setCollateral(collateral, sender=self.world.admin)
         self.world.staking.setMinStake(min_stake, sender=self.world.admin)
+        self.enough, self.enough_until = min(self.to_finish, min_stake), self.evm.now + THAWING_SECONDS
         self.collateral, self.min_stake = collateral, min_stake
 
     @precondition(lambda self: self.to_burn)

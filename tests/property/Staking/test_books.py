@@ -64,7 +64,8 @@ class StakingBooks(ChainMachine):
         self.credit = dict.fromkeys(PEOPLE, 0)
         self.invested = dict.fromkeys(PEOPLE, 0)
         self.supply = self.token.totalSupply()
-        self.min_stake = MIN_STAKE
+        self.min_stake = self.enough = MIN_STAKE
+        self.enough_until = self.evm.now
         self.donated = self.burnable = self.rewarded = self.roundings = 0
         self.past: list[tuple[int, dict, dict]] = []  # time, stamps, votes then
 
@@ -116,9 +117,9 @@ class StakingBooks(ChainMachine):
 
     @rule(who=operators, amount=amounts)
     def stake(self, who, amount):
-        """In, as far as the purse goes; not into a spent pool."""
+        """In, as far as the purse goes; not into a spent pool. Who has something locked may while others may not."""
         books, now = self.books[who], self.evm.now
-        if self.brake.paused:
+        if self.brake.paused and not any(books.locked.values()):
             with self.brake.refusal:
                 self.staking.stake(amount, sender=who)
             return
@@ -347,9 +348,14 @@ class StakingBooks(ChainMachine):
 
     @rule(amount=st.sampled_from([1, MIN_STAKE // 2, MIN_STAKE, 2 * MIN_STAKE]))
     def vote(self, amount):
-        """Another minimum."""
+        """Another minimum. For a while the smallest one is enough to finish."""
         self.staking.setMinStake(amount, sender=account(0))
-        self.min_stake = amount
+        self.enough, self.min_stake = min(self.to_finish, amount), amount
+        self.enough_until = self.evm.now + THAWING_SECONDS
+
+    @property
+    def to_finish(self):
+        return self.enough if self.evm.now <= self.enough_until else self.min_stake
 
     @rule(seconds=pauses)
     def pause(self, seconds):
@@ -424,7 +430,7 @@ class StakingBooks(ChainMachine):
         for who, b in self.books.items():
             expect(staking, "stakeOf", who, gives=(b.active, b.own.worth(b.thawing), sum(b.locked.values())))
             expect(staking, "freeStake", who, gives=b.free)
-            expect(staking, "hasMinStake", who, gives=b.active >= self.min_stake)
+            expect(staking, "mayFinish", who, gives=b.active >= self.to_finish)
             expect(staking, "isLive", who, gives=b.active >= self.min_stake and not b.jailed_until)
             expect(staking, "jailedUntil", who, gives=b.jailed_until)
             expect(staking, "commissionOf", who, gives=(b.commission_at(now), b.next_commission, b.next_at))
@@ -442,7 +448,7 @@ class StakingBooks(ChainMachine):
                 for time in {since - 1, since, now, until or 0}:
                     expect(staking, "isKeyAt", who, key, time, gives=since <= time <= (until or time))
         for thaw_id, thaw in self.thaws.items():
-            gives = (thaw.operator, thaw.owner, self.books[thaw.operator].worth(thaw), thaw.until)
+            gives = (thaw.operator, thaw.owner, thaw.own, self.books[thaw.operator].worth(thaw), thaw.until)
             expect(staking, "thaw", thaw_id, gives=gives)
         for who in PEOPLE:
             expect(self.token, "balanceOf", who, gives=self.purse[who])

@@ -40,6 +40,16 @@ def test_stake_must_thaw_for_two_windows_and_the_longest_game(world):
         world.deploy_disputes()
 
 
+def test_stake_must_thaw_as_long_as_a_request_can_be_open(world):
+    """A vote about the minimum stake leaves operators so long to answer."""
+    thawing = world.staking.thawingSeconds()
+    world.inference = world.deploy_inference(maxResponseSeconds=thawing)
+    world.deploy_disputes()
+    world.inference = world.deploy_inference(maxResponseSeconds=thawing + 1)
+    with reverts("OutOfBounds", "maxResponseSeconds", thawing + 1, 0, thawing):
+        world.deploy_disputes()
+
+
 def test_parameters_can_be_read_and_never_change(world):
     """Row 19: there is nothing that sets them."""
     d = world.disputes

@@ -123,9 +123,9 @@ def test_a_dispute_of_the_size_of_minilm(anvil_evm, gas_snapshot):
         "prove",
     ]
     for number, (verb, gas) in enumerate(match.gas, start=1):
-        gas_snapshot(f"MiniLM dispute {number:02} {verb}", gas)
+        gas_snapshot(f"dispute of MiniLM's size {number:02} {verb}", gas)
     total = sum(gas for _, gas in match.gas)
-    gas_snapshot("MiniLM dispute, all moves", total)
+    gas_snapshot("dispute of MiniLM's size, all moves", total)
     assert total <= 5_000_000
     assert max(gas for _, gas in match.gas) < TX_GAS_CAP
 

@@ -53,8 +53,10 @@ def test_nobody_else_pauses_not_even_a_vote(guardian, alice, charlie):
 
 
 def test_next_pause_waits_for_the_cool_down(evm, guardian, bob):
-    free = guardian.pause(REQUESTS, DAY, sender=bob).event("Paused").pausableFrom
-    assert 0 <= DAY + COOLDOWN - (free - evm.now) <= 1
+    now = evm.now
+    paused = guardian.pause(REQUESTS, DAY, sender=bob).event("Paused")
+    free = paused.pausableFrom
+    assert (paused.until, free) == (now + DAY - 1, now + DAY + COOLDOWN)
     evm.sleep(free - 1 - evm.now)
     with reverts("CoolingDown", REQUESTS, free):
         guardian.pause(REQUESTS, DAY, sender=bob)

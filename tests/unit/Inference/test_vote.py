@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import account, reverts
-from tests.market import COLLATERAL, DAY, PROTOCOL_FEE_BPS
+from tests.market import COLLATERAL, DAY, HOUR, PROTOCOL_FEE_BPS, STAKE
 
 REQUESTS = 0
 GUARDIAN, VOTES = account(9), account(0)
@@ -37,6 +37,17 @@ def test_nobody_but_the_votes_sets_them(inference, setter):
     for who in (account(1), GUARDIAN):
         with reverts("NotGovernance", who):
             getattr(inference, setter)(1, sender=who)
+
+
+def test_a_higher_minimum_leaves_who_was_asked_before_its_time(evm, market, inference):
+    """Nobody can make an operator miss a deadline by executing the vote: it stakes more before it takes on more."""
+    early, late = market.ask(deadline=evm.now + HOUR), market.ask(deadline=evm.now + HOUR)
+    market.staking.setMinStake(STAKE + 1, sender=VOTES)
+    with reverts("OperatorNotLive", market.bob):
+        market.ask()
+    market.fulfil(early)
+    evm.sleep(late.deadline - evm.now)
+    market.fulfil(late)
 
 
 def test_the_guardian_pauses_new_requests_only(evm, market, inference):

@@ -7,8 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from opg.tensor.errors import TensorError
 from opg.tensor.functions import Fn, arity
-from opg.tensor.program import ARGS, FOLDS, MAX_GUARDS, NO_VALUE, Access, Guard, Kind, Op, decode, well_formed
+from opg.tensor.program import (
+    ARGS,
+    FOLDS,
+    MAX_AXES,
+    MAX_GUARDS,
+    MAX_OP_BYTES,
+    NO_VALUE,
+    Access,
+    Guard,
+    Kind,
+    Op,
+    Program,
+    decode,
+    well_formed,
+)
 from tests.conftest import DEEP
 from tests.strategies_tensor import random_op
 
@@ -235,3 +250,20 @@ def test_damaged_ops_are_judged_alike(program):
         for _ in range(int(rng.integers(0, 3))):
             data[int(rng.integers(0, len(data)))] = int(rng.choice([0, 1, 2, 5, 0x7F, 0x80, 0xFF, rng.integers(256)]))
         parsed(program, bytes(data), made.first_op_value + 2)
+
+
+def test_the_longest_op_fits_what_a_program_may_have(program):
+    axes = MAX_AXES
+    guards = (Guard(0, 9, (1,) * axes),) * MAX_GUARDS
+    longest = Op(Kind.MAP, Fn.CLAMP, (1,) * axes, (), (Access(0, (1,) * axes, guards=guards),) * 3)
+    assert parsed(program, longest)
+    assert len(longest.encode()) <= MAX_OP_BYTES
+
+
+@pytest.mark.parametrize("inputs, constant, op", [(2**28 + 1, 1, 4), (1, 2**28 + 1, 4), (1, 1, MAX_OP_BYTES + 1)])
+def test_nobody_serves_what_cannot_be_judged(inputs, constant, op):
+    """A longer op could not be named in a transaction, even as one that is not well-formed."""
+    large = np.broadcast_to(np.uint32(0), constant)  # takes no memory
+    with pytest.raises(TensorError, match="at most"):
+        Program((inputs,), [large], [bytes(op)], (0,))
+    Program((2**28,), [large[: 2**28]], [bytes(MAX_OP_BYTES)], (0,))

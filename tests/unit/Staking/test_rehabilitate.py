@@ -38,7 +38,7 @@ def test_another_slash_begins_the_time_anew(evm, staking, bob, dave, jailed):
 
 
 def test_in_jail_nothing_new_is_taken_on(staking, bob, dave, jailed):
-    assert not staking.isLive(bob) and staking.hasMinStake(bob)
+    assert not staking.isLive(bob) and staking.mayFinish(bob)
     with reverts("OperatorJailed", bob, jailed):
         staking.lock(bob, 1, sender=dave)
 

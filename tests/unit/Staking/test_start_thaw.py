@@ -38,9 +38,9 @@ def test_locked_stake_does_not_thaw(staking, bob, dave):
 def test_thawing_stake_leaves_the_active(evm, staking, bob):
     receipt = staking.startThaw(3 * OPG, sender=bob)
     event = receipt.event("ThawStarted")
-    assert (event.amount, event.shares, event.until) == (3 * OPG, 3 * OPG, evm.now + THAWING_SECONDS)
+    assert (event.own, event.amount, event.shares, event.until) == (True, 3 * OPG, 3 * OPG, evm.now + THAWING_SECONDS)
     assert staking.stakeOf(bob) == (7 * OPG, 3 * OPG, 0)
-    assert staking.thaw(receipt.value) == (bob.address, bob.address, 3 * OPG, evm.now + THAWING_SECONDS)
+    assert staking.thaw(receipt.value) == (bob.address, bob.address, True, 3 * OPG, evm.now + THAWING_SECONDS)
 
 
 def test_thawing_stake_makes_nobody_live(staking, bob):

@@ -37,7 +37,7 @@ def test_it_thaws(evm, staking, token, alice, bob):
     event = receipt.event("ThawStarted")
     assert (event.operator, event.owner, event.thawId) == (bob.address, alice.address, receipt.value)
     assert (event.amount, event.shares, event.until) == (4 * OPG, 4 * OPG, evm.now + THAWING_SECONDS)
-    assert staking.thaw(receipt.value) == (bob.address, alice.address, 4 * OPG, evm.now + THAWING_SECONDS)
+    assert staking.thaw(receipt.value) == (bob.address, alice.address, False, 4 * OPG, evm.now + THAWING_SECONDS)
     assert staking.delegatedTo(bob) == (6 * OPG, 4 * OPG, 0)
     evm.sleep(THAWING_SECONDS - 1)
     with reverts("ThawingNotOver", event.until):

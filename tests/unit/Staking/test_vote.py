@@ -24,6 +24,28 @@ def test_a_vote_sets_the_minimum(staking, bob):
     assert staking.isLive(bob)
 
 
+def test_the_smaller_minimum_is_enough_to_finish(evm, staking, bob):
+    """For as long as anything that was asked before can be open; another vote takes nothing of that away."""
+    staking.stake(MIN_STAKE, sender=bob)
+    event = staking.setMinStake(MIN_STAKE + 1, sender=VOTES).event("MinStakeSet")
+    assert (event.finishing, event.until) == (MIN_STAKE, evm.now + THAWING_SECONDS)
+    evm.sleep(THAWING_SECONDS)
+    assert staking.mayFinish(bob) and not staking.isLive(bob)
+    evm.sleep(1)
+    assert not staking.mayFinish(bob)
+    staking.setMinStake(MIN_STAKE, sender=VOTES)
+    assert staking.mayFinish(bob) and staking.isLive(bob)
+    for more in (1, 2):
+        staking.setMinStake(MIN_STAKE + more, sender=VOTES)
+        evm.sleep(THAWING_SECONDS)
+        assert staking.mayFinish(bob)
+
+
+def test_nobody_finishes_with_less_than_the_first_minimum(evm, staking, bob):
+    staking.stake(MIN_STAKE - 1, sender=bob)
+    assert not staking.mayFinish(bob)
+
+
 @pytest.mark.parametrize("amount", [0, 10_000_000 * OPG + 1, 2**256 - 1])
 def test_the_minimum_has_bounds(staking, amount):
     with reverts("OutOfBounds", "minStake", amount, 1, 10_000_000 * OPG):
@@ -50,6 +72,16 @@ def test_the_guardian_pauses_new_stake_and_no_exit(evm, staking, brake, bob, cha
     brake.resume(STAKING, sender=GUARDIAN)
     evm.sleep(THAWING_SECONDS)
     assert [staking.finishThaw(each, sender=bob).value for each in (early, late)] == [1, 1]
+
+
+def test_who_still_owes_something_may_add_stake_while_others_may_not(staking, brake, bob, dave):
+    staking.stake(MIN_STAKE, sender=bob)
+    staking.lock(bob, 1, sender=dave)
+    until = brake.pause(STAKING, DAY, sender=GUARDIAN).event("Paused").until
+    staking.stake(1, sender=bob)
+    staking.unlock(bob, 1, sender=dave)
+    with reverts("BusinessPaused", STAKING, until):
+        staking.stake(1, sender=bob)
 
 
 def test_thaws_end_while_new_stake_is_paused(evm, staking, brake, bob):

@@ -82,7 +82,7 @@ def test_nothing_leaves_before_its_time(cli: Cli, stage, operator, lent):
     mine = {"key": lent.account}
     fails(cli("stake", "withdraw", **mine), "nothing of yours thaws", "opg stake undelegate")
     good(cli("stake", "undelegate", operator.address, "30", **mine))
-    until = moment(stage.chain.read("Staking", "thaw", 1)[3])
+    until = moment(stage.chain.read("Staking", "thaw", 1)[4])
     for arguments in ([], ["1"]):
         fails(cli("stake", "withdraw", *arguments, **mine), f"thaw 1 of 30 OPG is not over before {until}", "wait")
     fails(cli("stake", "withdraw", "7", **mine), "you have no thaw 7", "opg stake show")

@@ -58,6 +58,12 @@ def test_presets_are_within_all_bounds(preset):
     replace(NETWORK, parameters=PRESETS[preset]).check()
 
 
+def test_who_disagrees_with_a_vote_can_leave_before_it_is_carried_out():
+    """It may let in a module that slashes."""
+    notice = TESTNET.voting_delay_seconds + TESTNET.voting_period_seconds + TESTNET.timelock_seconds
+    assert notice >= TESTNET.thawing_seconds
+
+
 @pytest.mark.parametrize("preset", [LOCAL, TESTNET])
 def test_stake_outlasts_every_dispute(preset):
     assert preset.thawing_seconds >= shortest_thawing(preset)
