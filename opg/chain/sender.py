@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from eth_account.signers.local import LocalAccount
 from web3.contract.contract import ContractConstructor, ContractFunction
@@ -14,15 +14,21 @@ from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCErro
 
 from opg.chain.connection import Chain, refusal
 from opg.errors import TransactionLost, TransactionRefused
+from opg.log import say
 
 MAX_GAS = 16_777_216  # EIP-7825: what one transaction may use
 GAS_MARGIN = 1.2
+EMPTY_GAS = 21_000
 # what is estimated in one second may be sent in the next, where up to three histories of votes get an entry of their own
 GAS_HEADROOM = 80_000
 TIP_WEI = 1_000_000_000
 POLL_SECONDS = 0.01
 POLL_SECONDS_LATER = 1.0
 RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, with a higher price
+STUCK_SECONDS = (
+    45  # an older transaction that nobody raises is pushed out of the way when nothing has moved for so long
+)
+PUSHES = 8  # doublings of its price: nobody knows what the older one offers
 TIMEOUT_SECONDS = 300
 NONCE_TRIES = 8
 # how nodes say that this nonce is somebody else's by now, or that somebody sent the very same transaction
@@ -49,6 +55,7 @@ class Sender:
         self.account = account
         self.log: list[Sent] = []
         self._lock = threading.Lock()
+        self._lowest = (-1, 0.0)  # the nonce that all others wait for, and since when
 
     @property
     def address(self) -> str:
@@ -79,6 +86,35 @@ class Sender:
         """Sends bytes to an address that has no ABI."""
         return self.transact(_Plain(self.chain, to, data), label)
 
+    def push_out(self) -> None:
+        """Frees the way when transactions of this account, of another process or of one that died, have been stuck for `STUCK_SECONDS`."""
+        with self._lock:
+            self._push_out(self._count("pending"))
+
+    def _push_out(self, end: int) -> None:
+        """Puts empty transactions in the place of those below nonce `end`, once they are stuck. Who sent them does so again, or is gone."""
+        lowest, now = self._count("latest"), time.monotonic()
+        if lowest != self._lowest[0]:
+            self._lowest = (lowest, now)
+        if lowest >= end or now - self._lowest[1] < STUCK_SECONDS:
+            return
+        fees = self._fees()
+        for nonce in range(lowest, end):
+            fields = {"from": self.address, "nonce": nonce, "gas": EMPTY_GAS, "chainId": self.chain.id}
+            for doubled in range(PUSHES):
+                try:
+                    self._broadcast(_Plain(self.chain, self.address, b""), fields, *(fee << doubled for fee in fees))
+                except Web3RPCError as problem:
+                    if "nonce too low" in str(problem).lower():
+                        break  # included meanwhile
+                    continue
+                say("pushed out a stuck transaction", account=self.address, nonce=nonce)
+                break
+        self._lowest = (lowest, now)
+
+    def _count(self, which: Literal["latest", "pending"]) -> int:
+        return int(self.chain.rpc(lambda: self.chain.w3.eth.get_transaction_count(self.address, which)))
+
     def _estimate(self, call: Any, label: str) -> int:
         try:
             needed = self.chain.rpc(lambda: call.estimate_gas({"from": self.address}))
@@ -89,10 +125,9 @@ class Sender:
         return min(int(needed * GAS_MARGIN) + GAS_HEADROOM, MAX_GAS)
 
     def _send(self, call: Any, label: str, gas: int) -> Sent:
-        eth = self.chain.w3.eth
         tip, cap = self._fees()
         for attempt in range(NONCE_TRIES):
-            nonce = self.chain.rpc(lambda: eth.get_transaction_count(self.address, "pending"))
+            nonce = self._count("pending")
             fields = {"from": self.address, "nonce": nonce, "gas": gas, "chainId": self.chain.id}
             try:
                 hashes = [self._broadcast(call, fields, tip, cap)]
@@ -138,7 +173,9 @@ class Sender:
                     "look it up; it may still be included",
                 )
             if now - raised > RAISE_AFTER_SECONDS:
-                raised, tip, cap = now, tip * 5 // 4, cap * 5 // 4
+                self._push_out(fields["nonce"])
+                fees = self._fees()
+                raised, tip, cap = now, max(tip * 5 // 4, fees[0]), max(cap * 5 // 4, fees[1])
                 with suppress(Web3RPCError):  # included meanwhile, or the node keeps the first one
                     hashes.append(self._broadcast(call, fields, tip, cap))
             time.sleep(POLL_SECONDS if now - begin < 2 else POLL_SECONDS_LATER)

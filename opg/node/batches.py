@@ -35,6 +35,7 @@ def commit_batch(store: Store, sender: Sender, operator: str, endpoint: str) -> 
                 store.batch_committed(root, *found)
                 return found[0]
             if _under_way(sender):
+                sender.push_out()
                 say("waiting", why="a transaction of this key is under way", batch=root)
                 return None
         else:
