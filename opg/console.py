@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, Inexact, InvalidOperation, Overflow, Subnormal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
+MAX_WEI = 2**96 - 1  # the contracts keep no more; this one itself means: no longer offered
+DIGITS = 100
 PIPED = 500  # what another program reads is not folded
 out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -80,10 +82,10 @@ def sender_of(chain: Chain, keystore: Path | None) -> Sender:
 def amount(text: str) -> int:
     """Wei of a decimal amount of OPG: `12.5`."""
     try:
-        value = Decimal(text) * OPG
-    except InvalidOperation:
+        value = _scaled(text, OPG)
+    except ArithmeticError:
         raise BadInput(f"{text!r} is not an amount", "write it in OPG, like 12.5") from None
-    if not value.is_finite() or value < 0 or value != value.to_integral_value():
+    if not 0 <= value < MAX_WEI or value != value.to_integral_value():
         raise BadInput(f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals")
     return int(value)
 
@@ -91,12 +93,21 @@ def amount(text: str) -> int:
 def basis_points(text: str) -> int:
     """Hundredths of a percent of a decimal number of percent: `12.5`."""
     try:
-        value = Decimal(text) * 100
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
+        value = _scaled(text, 100)
+    except ArithmeticError:
+        value = Decimal(-1)
+    if not 0 <= value <= 10_000 or value != value.to_integral_value():
         raise BadInput(f"{text!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
     return int(value)
+
+
+def _scaled(text: str, unit: int) -> Decimal:
+    """The product, exactly. Raises `ArithmeticError` for what is no finite number, or has more digits than anybody needs."""
+    with localcontext(prec=DIGITS, Emax=DIGITS, Emin=-DIGITS, traps=[InvalidOperation, Overflow, Inexact, Subnormal]):
+        value = Decimal(text) * unit
+    if not value.is_finite():
+        raise InvalidOperation
+    return value
 
 
 def _plain(text: str) -> str:

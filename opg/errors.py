@@ -111,6 +111,10 @@ class PaymentRequired(OPGError):
     """The voucher is missing, too low, or not covered by a deposit."""
 
 
+class BookDamaged(OPGError):
+    """What a payer has signed so far cannot be read. Nothing was sent, and the file is as it was."""
+
+
 class BadAnswer(OPGError):
     """An operator's answer failed one of the client's checks."""
 

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from opg.chain.deploying import OPG
 from opg.chain.local import free_port
+from opg.console import amount
 from scripts.stage import DIGITS
 from tests.unit.cli.conftest import Cli
 
@@ -215,9 +216,21 @@ def test_account_without_ether_is_told(cli: Cli):
     fails(cli("model", "register", "mine", key=Account.create()), "insufficient funds", "ether")
 
 
-@pytest.mark.parametrize("text", ["five", "-1", "1e-19", "nan", "inf", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["five", "-1", "1e-19", "nan", "inf", "", "1e999999", "1e-999999", "1e-9999999999999999999", "1e400", "9" * 40],
+)
 def test_amount_that_is_none(cli: Cli, user, text):
     fails(cli("operator", "stake", "--", text, key=user.account), "is not an amount", "12.5")
+
+
+@pytest.mark.parametrize("text", ["1e999999", "100.01", "1e-999999"])
+def test_share_that_is_none(cli: Cli, user, text):
+    fails(cli("stake", "commission", text, key=user.account), "is not a share")
+
+
+def test_amounts_are_exact():
+    assert amount("123456789.123456789012345678") == 123456789123456789012345678
 
 
 def test_address_that_is_none(cli: Cli):
