@@ -11,6 +11,7 @@ from opg.chain.connection import Chain
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import recover
 from opg.errors import BadAnswer
+from opg.keeping import keep
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,8 @@ class SignedAnswer:
             raise BadAnswer(f"{path} is not a receipt: {problem}", "name a receipt that opg ask wrote") from None
 
     def save(self, path: Path) -> None:
-        """Writes a receipt file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.json(), indent=2) + "\n")
+        """Writes a receipt file, for its owner only: it holds the inputs."""
+        keep(path, json.dumps(self.json(), indent=2) + "\n")
 
 
 def _bytes(text: str) -> bytes:

@@ -130,7 +130,7 @@ class Client:
     def recover(self, operator: str, endpoint: str) -> None:
         """Fetches what this operator was sent and never answered here: it may have answered, and then it is paid.
 
-        Raises `OperatorUnreachable` when that cannot be known now, and `BadAnswer` when what it kept is no answer to what was asked.
+        Raises `OperatorUnreachable` or `OperatorRefused` when that cannot be known now, and `BadAnswer` when what it kept is no answer to what was asked.
         """
         for request, sent in self.book.sent() if self.book else []:
             if sent["operator"] != operator or sent["payer"] != self.account.address:
@@ -138,8 +138,12 @@ class Client:
             url = f"{endpoint}/opg/v1/answer/0x{request.hex()}"
             try:
                 reply = _accepted(web.read(url, TIMEOUT_SECONDS, MAX_REPLY_BYTES))
-            except OperatorRefused:
-                if self.now() > sent["deadline"] + FRESH_SECONDS:  # it does not answer so late, so it never has
+            except OperatorRefused as problem:
+                if problem.status != 404:
+                    raise  # it has trouble of its own; what it has is not known
+                if (
+                    self.chain.head_time() > sent["deadline"] + FRESH_SECONDS
+                ):  # it does not answer so late, so it never has
                     self.book.answered(request)
                 continue
             with _a_strangers_words():

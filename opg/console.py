@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, Inexact, InvalidOperation, Overflow, Subnormal, localcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
+MAX_WEI = 2**96 - 1  # the contracts keep no more; this one itself means: no longer offered
+DIGITS = 100
 PIPED = 500  # what another program reads is not folded
 out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -31,11 +33,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[
     Path | None,
-    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
+    typer.Option(
+        "--manifest",
+        envvar="OPG_MANIFEST",
+        help="Deployment manifest (without it: deployments/CHAIN_ID/manifest.json).",
+    ),
 ]
 Keystore = Annotated[
     Path | None,
-    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
+    typer.Option(
+        "--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore (without it: the key in OPG_PRIVATE_KEY)."
+    ),
 ]
 Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
 VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
@@ -74,10 +82,10 @@ def sender_of(chain: Chain, keystore: Path | None) -> Sender:
 def amount(text: str) -> int:
     """Wei of a decimal amount of OPG: `12.5`."""
     try:
-        value = Decimal(text) * OPG
-    except InvalidOperation:
+        value = _scaled(text, OPG)
+    except ArithmeticError:
         raise BadInput(f"{text!r} is not an amount", "write it in OPG, like 12.5") from None
-    if not value.is_finite() or value < 0 or value != value.to_integral_value():
+    if not 0 <= value < MAX_WEI or value != value.to_integral_value():
         raise BadInput(f"{text!r} is not an amount of OPG", "write it in OPG, like 12.5, with at most 18 decimals")
     return int(value)
 
@@ -85,12 +93,21 @@ def amount(text: str) -> int:
 def basis_points(text: str) -> int:
     """Hundredths of a percent of a decimal number of percent: `12.5`."""
     try:
-        value = Decimal(text) * 100
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or not 0 <= value <= 10_000 or value != value.to_integral_value():
+        value = _scaled(text, 100)
+    except ArithmeticError:
+        value = Decimal(-1)
+    if not 0 <= value <= 10_000 or value != value.to_integral_value():
         raise BadInput(f"{text!r} is not a share", "write percent, like 12.5, with at most 2 decimals")
     return int(value)
+
+
+def _scaled(text: str, unit: int) -> Decimal:
+    """The product, exactly. Raises `ArithmeticError` for what is no finite number, or has more digits than anybody needs."""
+    with localcontext(prec=DIGITS, Emax=DIGITS, Emin=-DIGITS, traps=[InvalidOperation, Overflow, Inexact, Subnormal]):
+        value = Decimal(text) * unit
+    if not value.is_finite():
+        raise InvalidOperation
+    return value
 
 
 def _plain(text: str) -> str:
@@ -108,12 +125,21 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
 
 
 def address(text: str) -> str:
-    """An address with its checksum."""
-    from eth_utils.address import is_address, to_checksum_address
+    """An address with its checksum. Raises `BadInput` for a mistyped one."""
+    from opg.addresses import checked
 
-    if not is_address(text):
-        raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
-    return str(to_checksum_address(text))
+    return checked(text)
+
+
+def hash_of(text: str) -> bytes:
+    """32 bytes in hexadecimal: the id of a request. Raises `BadInput`."""
+    try:
+        made = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        made = b""
+    if len(made) != 32:
+        raise BadInput(f"{text[:80]!r} is no id", "copy all of it: 0x and 64 hexadecimal digits")
+    return made
 
 
 def stop_event() -> threading.Event:

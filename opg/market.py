@@ -39,6 +39,7 @@ from opg.errors import (
     OperatorUnreachable,
     OPGError,
 )
+from opg.keeping import keep
 from opg.log import say
 from opg.tensor import Spec
 from opg.versions import LoadedVersion, Published, parse_tensors, read_published
@@ -183,11 +184,10 @@ class Market:
 
     def receipts(self) -> list[Path]:
         """Kept receipts, the oldest first. Those whose answers can no longer be disputed are removed."""
-        last = self.chain.now() - 2 * int(self.chain.read("Inference", "windowSeconds"))
+        last = self.chain.head_time() - 2 * int(self.chain.read("Inference", "windowSeconds"))
         kept = []
-        for path in sorted((self.folder / "receipts").glob("*.json")):
-            issued = int(path.name.split("-")[0])
-            if issued < last:
+        for path in sorted((self.folder / "receipts").glob(12 * "[0-9]" + "-*.json")):
+            if int(path.name[:12]) < last:
                 path.unlink(missing_ok=True)
             else:
                 kept.append(path)
@@ -212,6 +212,8 @@ class Market:
         with self._lock:
             turn = self._busy.setdefault(candidate.operator, threading.Lock())
         with turn:
+            if candidate.price:
+                self.client.recover(candidate.operator, candidate.endpoint)  # what it costs counts, too
             funded = bool(candidate.price) and self._fund(candidate, published, terms)
             begun = time.monotonic()
             try:
@@ -244,8 +246,12 @@ class Market:
         deposited, closable_at = self.chain.read("Channels", "channel", payer, operator)
         book = self.client.book
         assert book is not None
-        redeemed = int(self.chain.read("Channels", "redeemed", payer, operator, published.model_id))
-        owed = book.paid(self.chain, payer, operator, published.model_id) - redeemed + candidate.price
+        model_id = published.model_id
+        totals = book.totals(self.chain, payer, operator)  # one deposit covers all models of an operator
+        totals[model_id] = book.paid(self.chain, payer, operator, model_id) + candidate.price
+        owed = 0
+        for model, total in totals.items():
+            owed += max(0, total - int(self.chain.read("Channels", "redeemed", payer, operator, model)))
         if closable_at:
             raise OperatorRefused("this channel is being closed", "use another operator, or open it again")
         if owed > deposited:
@@ -312,10 +318,8 @@ class Market:
 
     def _save(self) -> None:
         with self._lock:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = self.folder / "records.tmp"
-            temporary.write_text(json.dumps({operator: asdict(each) for operator, each in self._records.items()}))
-            temporary.replace(self.folder / "records.json")
+            records = json.dumps({operator: asdict(each) for operator, each in self._records.items()})
+            keep(self.folder / "records.json", records, durable=False)
 
 
 def _record(kept: dict[str, Any]) -> Record:

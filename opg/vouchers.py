@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,9 @@ from eth_account.signers.local import LocalAccount
 from opg.chain.connection import Chain
 from opg.chain.structs import Voucher
 from opg.chain.typed import recover, sign_digest, voucher_digest
-from opg.errors import PaymentRequired
+from opg.errors import BookDamaged, PaymentRequired
+from opg.keeping import keep
+from opg.words import shown
 
 MIN_LIFE_SECONDS = (
     2 * 86_400
@@ -70,7 +70,7 @@ def make_voucher(
 class VoucherBook:
     """What a payer has paid so far, by channel, in one JSON file; beside it, in `unanswered/`, what was sent and never answered.
 
-    Losing it costs at most what the chain does not know yet. Safe to use from several threads and processes.
+    Losing it costs at most what the chain does not know yet; damaged, it raises `BookDamaged` before anything is sent. Safe to use from several threads and processes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,6 +82,11 @@ class VoucherBook:
         redeemed = int(chain.read("Channels", "redeemed", payer, operator, model_id))
         return max(redeemed, self._read().get(self._key(chain, payer, operator, model_id), 0))
 
+    def totals(self, chain: Chain, payer: str, operator: str) -> dict[int, int]:
+        """Wei signed for the answers of one operator that came, by model; as this book has it."""
+        start = self._key(chain, payer, operator, "")
+        return {int(key[len(start) :]): total for key, total in self._read().items() if key.startswith(start)}
+
     def note(self, chain: Chain, voucher: Voucher) -> None:
         """Counts a voucher as paid: its answer came."""
         key = self._key(chain, voucher.payer, voucher.operator, voucher.model_id)
@@ -90,42 +95,63 @@ class VoucherBook:
             fcntl.flock(lock, fcntl.LOCK_EX)
             paid = self._read()
             paid[key] = max(voucher.total, paid.get(key, 0))
-            _replace(self.path, json.dumps({each: str(total) for each, total in paid.items()}, indent=2))
+            keep(self.path, json.dumps({each: str(total) for each, total in paid.items()}, indent=2))
 
     def sending(self, request: bytes, what: dict[str, Any]) -> None:
         """Keeps what is about to be sent: when no reply comes, the operator may have answered and be paid all the same."""
-        self.unanswered.mkdir(parents=True, exist_ok=True)
-        _replace(self.unanswered / f"{request.hex()}.json", json.dumps(what))
+        keep(self.unanswered / f"{request.hex()}.json", json.dumps(what))
 
     def answered(self, request: bytes) -> None:
         """A reply came, or never will."""
         (self.unanswered / f"{request.hex()}.json").unlink(missing_ok=True)
 
     def sent(self) -> list[tuple[bytes, dict[str, Any]]]:
-        """All that was sent and not answered: the request and what was kept of it."""
+        """All that was sent and not answered: the request and what was kept of it. Raises `BookDamaged`."""
         found = []
         for path in sorted(self.unanswered.glob("*.json")):
             try:
-                found.append((bytes.fromhex(path.stem), json.loads(path.read_text())))
-            except (OSError, ValueError):  # another process has got its answer
+                found.append((bytes.fromhex(path.stem), _checked(json.loads(path.read_text()))))
+            except FileNotFoundError:  # another process has got its answer
                 continue
+            except (OSError, ValueError, TypeError, KeyError, RecursionError, PaymentRequired) as problem:
+                raise BookDamaged(
+                    f"{path} is damaged ({_why(problem)}): it says what was sent and perhaps paid",
+                    "put back a copy, or move it away: at worst one paid answer is lost, and the operator refuses until it has redeemed",
+                ) from None
         return found
 
     def _read(self) -> dict[str, int]:
         try:
-            return {key: int(total) for key, total in json.loads(self.path.read_text()).items()}
-        except OSError:
+            return {str(key): _total(total) for key, total in json.loads(self.path.read_text()).items()}
+        except FileNotFoundError:
             return {}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError) as problem:
+            raise BookDamaged(
+                f"{self.path} is damaged ({_why(problem)}): it says what vouchers were signed for",
+                "put back a copy, or move it away: then the chain's word counts, and operators refuse until they have redeemed",
+            ) from None
 
     @staticmethod
-    def _key(chain: Chain, payer: str, operator: str, model_id: int) -> str:
+    def _key(chain: Chain, payer: str, operator: str, model_id: int | str) -> str:
         return f"{chain.id}/{chain.deployment.address('Channels')}/{payer}/{operator}/{model_id}"
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+def _total(value: Any) -> int:
+    if not isinstance(value, str) or not value.isascii() or not value.isdecimal():
+        raise ValueError("not an amount")
+    return int(value)
+
+
+def _checked(sent: Any) -> dict[str, Any]:
+    """What `sending` kept. Raises on anything else."""
+    voucher = SignedVoucher.from_json(sent["voucher"]).voucher
+    if (sent["operator"], sent["payer"]) != (voucher.operator, voucher.payer) or not isinstance(sent["deadline"], int):
+        raise ValueError("not what was sent")
+    return dict(sent)
+
+
+def _why(problem: Exception) -> str:
+    return problem.strerror or "unreadable" if isinstance(problem, OSError) else f"{type(problem).__name__}: {problem}"
 
 
 def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: int, held: dict[int, int]) -> None:
@@ -148,16 +174,20 @@ def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: 
     if signed.signer != voucher.payer:
         until = chain.read("Channels", "keyUntil", voucher.payer, signed.signer)
         if until < now + MIN_LIFE_SECONDS:
-            raise PaymentRequired(f"{signed.signer} does not sign for {voucher.payer}", "authorise the key")
+            raise PaymentRequired(
+                f"{signed.signer} does not sign for {voucher.payer}", "authorise the key: opg channel key authorise"
+            )
     deposited, closable_at = chain.read("Channels", "channel", voucher.payer, operator)
     if closable_at:
-        raise PaymentRequired("the payer is closing its channel", "cancel that, or open another")
+        raise PaymentRequired(
+            "the payer is closing its channel", "stay after all: opg channel close --cancel; or choose another operator"
+        )
     owed = 0
     for model, total in {**held, model_id: max(voucher.total, held.get(model_id, 0))}.items():
         redeemed = chain.read("Channels", "redeemed", voucher.payer, operator, model)
         owed += max(0, total - redeemed)
     if owed > deposited:
         raise PaymentRequired(
-            f"the deposit is {deposited} wei, signed and not redeemed are {owed}",
+            f"the deposit is {shown(deposited)}, signed and not redeemed are {shown(owed)}",
             "deposit more: opg channel open",
         )

@@ -43,7 +43,7 @@ class Reply(NamedTuple):
 
 
 def begin(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None = None) -> Future[Reply]:
-    """Sends a GET, or a POST of `body` as JSON. The future ends within `seconds`; its only exception is `OperatorUnreachable`.
+    """Sends a GET, or a POST of `body` as JSON, a second time when the connection breaks. The future ends within `seconds`; its only exception is `OperatorUnreachable`.
 
     No redirection is followed: it could lead into the reader's own network.
     """
@@ -58,7 +58,10 @@ def read(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None =
 async def _bounded(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None) -> Reply:
     try:
         async with asyncio.timeout(seconds):
-            return await _read(url, max_bytes, body)
+            try:
+                return await _read(url, max_bytes, body)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):  # the connection was kept, and closed by then
+                return await _read(url, max_bytes, body)
     except TimeoutError:
         reason = f"not done after {seconds:.0f} s"
     except Exception as problem:  # a stranger's bytes were read here: there is no list of what can happen

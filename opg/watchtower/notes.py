@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from opg.chain.structs import Answer, Evidence
 from opg.challenge import Case
+from opg.keeping import keep_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,7 @@ class Notes:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
+        keep_private(path)  # who knows the seed knows where to lie
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         if self._db.execute("pragma user_version").fetchone()[0] != FORMAT:

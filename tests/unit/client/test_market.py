@@ -277,7 +277,7 @@ def test_a_request_that_never_came_is_not_paid(host, inputs, stage, user, tmp_pa
     with made.serving():
         market.infer(1, inputs, TERMS)
         assert len(list(unanswered.iterdir())) == 1
-        client.now = lambda: stage.chain.now() + 1_000
+        stage.local.advance(1_000)
         client.recover(made.address, made.url)
     assert not list(unanswered.iterdir())
     assert redeem_vouchers(made.node.store, made.node.sender) == PRICE

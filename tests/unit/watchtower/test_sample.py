@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import stat
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_a_seed_of_its_own_is_drawn_once_and_kept(stage, batch, tmp_path):
     assert len(seeds) == 1
     assert len(other) == 32
     assert other not in seeds
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_seed_is_nobody_elses_business(stage, tmp_path, there):
+    path = tmp_path / "tower.sqlite"
+    if there:
+        path.touch(0o644)
+    Watchtower(stage.chain, stage.person(), [], path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_answers_on_chain_are_always_executed_again(stage, host, user, picture, tmp_path):

@@ -1,0 +1,35 @@
+"""Files that must not be lost, and are nobody else's business."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+PRIVATE = 0o600
+
+
+def keep(path: Path, text: str, durable: bool = True) -> None:
+    """Writes a file that only its owner can read: all of it or nothing, whatever happens meanwhile; `durable`: the power's failure, too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        with os.fdopen(
+            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def keep_private(path: Path) -> None:
+    """Makes a file when it is not there, and takes it away from others when it is."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
+    except FileExistsError:
+        path.chmod(PRIVATE)  # and not opened: closing it would drop the locks that this process has on a database
