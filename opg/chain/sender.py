@@ -24,16 +24,21 @@ GAS_HEADROOM = 80_000
 TIP_WEI = 1_000_000_000
 POLL_SECONDS = 0.01
 POLL_SECONDS_LATER = 1.0
+PATIENCE_SECONDS = 2  # at the fast pace
+LOOKS = 3  # a node may know of a block before it knows its receipts
 RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, with a higher price
-STUCK_SECONDS = (
-    45  # an older transaction that nobody raises is pushed out of the way when nothing has moved for so long
-)
+# an older transaction that nobody raises is pushed out of the way when nothing has moved for so long
+STUCK_SECONDS = 45
 KEPT = 1_000  # transactions in the log, at least
 PUSHES = 8  # doublings of its price: nobody knows what the older one offers
 TIMEOUT_SECONDS = 300
 NONCE_TRIES = 8
 # how nodes say that this nonce is somebody else's by now, or that somebody sent the very same transaction
 CLASHES = ("nonce too low", "underpriced", "already known", "already imported")
+
+
+class _Replaced(Exception):
+    """Another transaction of this account has our nonce: ours can no longer be included."""
 
 
 @dataclass(frozen=True)
@@ -132,17 +137,20 @@ class Sender:
     def _send(self, call: Any, label: str, gas: int) -> Sent:
         tip, cap = self._fees()
         for attempt in range(NONCE_TRIES):
+            last = attempt == NONCE_TRIES - 1
             nonce = self._count("pending")
             fields = {"from": self.address, "nonce": nonce, "gas": gas, "chainId": self.chain.id}
             try:
                 hashes = [self._broadcast(call, fields, tip, cap)]
+                receipt = self._wait(call, fields, tip, cap, hashes, label)
                 break
+            except _Replaced as problem:
+                if last:
+                    raise TransactionLost(f"{label}: {problem}", "send with one key from one place at a time") from None
             except Web3RPCError as problem:
-                text = str(problem).lower()
-                if not any(words in text for words in CLASHES) or attempt == NONCE_TRIES - 1:
+                if not any(words in str(problem).lower() for words in CLASHES) or last:
                     raise _rpc_refusal(label, problem) from None
-                time.sleep(0.2 * (attempt + 1))  # another process sent with this key in between
-        receipt = self._wait(call, fields, tip, cap, hashes, label)
+            time.sleep(0.2 * (attempt + 1))  # another process sent with this key in between
         if receipt["status"] != 1:
             raise self._why(call, fields, receipt, label)
         return Sent(
@@ -165,6 +173,7 @@ class Sender:
 
     def _wait(self, call: Any, fields: dict[str, Any], tip: int, cap: int, hashes: list[bytes], label: str) -> Any:
         begin = raised = time.monotonic()
+        taken = 0
         while True:
             for each in hashes:
                 try:
@@ -172,6 +181,10 @@ class Sender:
                 except (TransactionNotFound, ChainUnreachable):  # it was sent: only its receipt tells what came of it
                     continue
             now = time.monotonic()
+            if now - begin > PATIENCE_SECONDS and self._is_past(fields["nonce"]):
+                taken += 1
+                if taken > LOOKS:
+                    raise _Replaced(f"another transaction took the place of 0x{hashes[-1].hex()}")
             if now - begin > TIMEOUT_SECONDS:
                 raise TransactionLost(
                     f"{label}: no receipt for 0x{hashes[-1].hex()} after {TIMEOUT_SECONDS} seconds",
@@ -184,7 +197,13 @@ class Sender:
                     fees = self._fees()
                     tip, cap = max(tip * 5 // 4, fees[0]), max(cap * 5 // 4, fees[1])
                     hashes.append(self._broadcast(call, fields, tip, cap))
-            time.sleep(POLL_SECONDS if now - begin < 2 else POLL_SECONDS_LATER)
+            time.sleep(POLL_SECONDS if now - begin < PATIENCE_SECONDS else POLL_SECONDS_LATER)
+
+    def _is_past(self, nonce: int) -> bool:
+        """Whether a transaction with this nonce is in a block; without its receipt, it is not ours."""
+        with suppress(ChainUnreachable):
+            return self._count("latest") > nonce
+        return False
 
     def _why(self, call: Any, fields: dict[str, Any], receipt: Any, label: str) -> TransactionRefused:
         """Plays the failed transaction again for its error."""

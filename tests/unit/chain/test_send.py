@@ -85,6 +85,24 @@ def test_two_senders_with_one_key_do_not_collide(stage, user):
     assert stage.balance(to) - before == 9
 
 
+def test_transaction_whose_place_another_process_took_is_sent_again(stage, user, monkeypatch):
+    """A node lets a better price replace what it has; nobody tells who sent that."""
+    monkeypatch.setattr(sender, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(sender, "POLL_SECONDS_LATER", 0.01)
+    real, other, to = user._broadcast, iter([Sender(stage.chain, user.account)]), stage.owner.address
+
+    def broadcast(*arguments):
+        for process in other:
+            process.send("OPG", "transfer", to, 3)
+            return bytes(32)
+        return real(*arguments)
+
+    monkeypatch.setattr(user, "_broadcast", broadcast)
+    before = stage.balance(to)
+    assert user.send("OPG", "transfer", to, 5).receipt["status"] == 1
+    assert stage.balance(to) - before == 8
+
+
 def test_log_has_what_was_paid(stage, user):
     ether = stage.chain.w3.eth.get_balance(user.address)
     sent = user.send("OPG", "transfer", stage.owner.address, 1)
