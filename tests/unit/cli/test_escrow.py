@@ -34,7 +34,7 @@ def test_nobody_takes_out_what_is_not_there(cli: Cli, stage, user):
     good(cli("escrow", "deposit", "1", "--max-fee", "1", key=user.account))
     code, _, err = cli("escrow", "withdraw", "1.5", key=user.account)
     assert code == 1
-    assert "NotEnoughEscrow(available=1000000000000000000, needed=1500000000000000000)" in err
+    assert "NotEnoughEscrow(available=1 OPG, needed=1.5 OPG)" in err
 
 
 def test_refusals_that_others_show_as_hexadecimal_are_explained(cli: Cli, stage):
