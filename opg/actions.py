@@ -71,12 +71,19 @@ def open_channel(sender: Sender, operator: str, amount: int) -> None:
 def request(
     sender: Sender, version_id: int, operator: str, inputs: tuple[bytes, ...], fee: int, deadline: int
 ) -> tuple[bytes, Request]:
-    """Asks on chain, without a callback. Gives the request's id and its terms."""
-    approve(sender, "Inference", fee)
+    """Asks on chain, without a callback; paid from the sender's credit when that covers the fee. Gives the request's id and its terms."""
+    if sender.chain.read("Inference", "creditOf", sender.address) < fee:
+        approve(sender, "Inference", fee)
     nobody = "0x" + "00" * 20
     sent = sender.send("Inference", "request", version_id, operator, inputs, OPTIMISTIC, fee, deadline, nobody, 0)
     args = emitted(sender.chain, sent, "Inference", "Requested")[0]
     return bytes(args["requestId"]), Request.of(args["request"])
+
+
+def prepay(sender: Sender, amount: int) -> None:
+    """Adds to the credit from which the sender's requests are paid."""
+    approve(sender, "Inference", amount)
+    sender.send("Inference", "prepay", amount)
 
 
 def credits_of(chain: Chain, account: str) -> dict[str, int]:

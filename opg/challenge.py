@@ -14,6 +14,7 @@ from opg.games import claim_when_due, opening_block, play, read_game, read_revea
 from opg.log import say
 from opg.tensor import Kind
 from opg.versions import LoadedVersion, bundle
+from opg.words import shown
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Challenge:
         balance = int(self.chain.read("OPG", "balanceOf", me))
         if balance < bond:
             raise NoBond(
-                f"{me} has {balance} wei of OPG, a dispute needs a bond of {bond}",
+                f"{me} has {shown(balance)}, a dispute needs a bond of {shown(bond)}",
                 "send it some, or fetch bonds that came back: opg collect",
             )
         if self.chain.read("OPG", "allowance", me, disputes) < bond:

@@ -5,18 +5,24 @@ next.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
-from rich.table import Table
+from typer.core import TyperGroup
 
 from opg import cli_governance as governance
+from opg.cli_channel import channel_app
+from opg.cli_deploy import deploy, publish_sources, verify_deployment
 from opg.cli_escrow import escrow_app, explain
+from opg.cli_guardian import guardian_app
 from opg.cli_model import model_app
 from opg.cli_node import node_app, store_at
-from opg.cli_stake import stake_app, withdraw
+from opg.cli_request import request_app
+from opg.cli_stake import stake_app
 from opg.cli_watch import watch_app
 from opg.console import (
     DEFAULT_RPC,
@@ -41,12 +47,26 @@ from opg.console import (
     tell,
 )
 from opg.console import table as _table
-from opg.errors import OPGError
+from opg.errors import ADVICE, BadInput, OPGError, StakeRefused
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+INTERRUPTED = {
+    "deploy": "the same command goes on where it stopped, and sends nothing twice",
+    "ask": "what was asked may be answered and paid all the same: the next `opg ask` fetches that first",
+    "devnet": "end what may have been started: opg devnet stop",
+}
 
-    from opg.deploy import Check, Outcome, Release
+
+class Group(TyperGroup):
+    """Says after Ctrl-C what may have happened all the same."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            command = ctx.invoked_subcommand
+            sent = "a transaction that was sent happens all the same: look before you do it again"
+            tell(OPGError(f"opg {command} was interrupted", INTERRUPTED.get(command, sent)))
+            raise typer.Exit(128 + signal.SIGINT) from None
 
 
 class Commands(typer.Typer):
@@ -61,13 +81,13 @@ class Commands(typer.Typer):
 
 
 app = Commands(
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="AI models that are owned, hosted by anyone, and verified by arithmetic.",
 )
 operator_app = typer.Typer(no_args_is_help=True, help="Stake, keys, offers and income of an operator.")
-channel_app = typer.Typer(no_args_is_help=True, help="Deposits that pay for off-chain answers.")
 devnet_app = typer.Typer(no_args_is_help=True, help="A private chain to try everything on.")
 app.add_typer(devnet_app, name="devnet")
 app.add_typer(operator_app, name="operator")
@@ -77,13 +97,17 @@ app.add_typer(watch_app, name="watch")
 app.add_typer(channel_app, name="channel")
 app.add_typer(escrow_app, name="escrow")
 app.add_typer(stake_app, name="stake")
-operator_app.command()(withdraw)
+app.add_typer(request_app, name="request")
 app.command()(explain)
+app.command()(deploy)
+app.command("verify-deployment")(verify_deployment)
+app.command("publish-sources")(publish_sources)
 app.add_typer(governance.app, name="proposal")
+app.add_typer(guardian_app, name="guardian")
 app.command()(governance.delegate)
 app.command()(governance.votes)
 
-# ---------------------------------------------------------------------- compiling and deploying
+# ---------------------------------------------------------------------- compiling, keys
 
 
 @app.command("compile")
@@ -120,107 +144,6 @@ def new_key(keystore: Annotated[Path, typer.Argument(help="The file to write; it
     out.print(f"{new_keystore(keystore)} in {keystore}")
 
 
-@app.command()
-def deploy(
-    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only rehearse, and show what it costs.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
-    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
-    keystore: Keystore = None,
-) -> None:
-    """Deploys everything, or goes on where it was stopped; verifies it, and writes the manifest."""
-    from opg.chain import Chain, load_account
-    from opg.deploy import Network, Release, publish
-
-    wanted = Network.load(network)
-    account = load_account(keystore)
-    release = Release(wanted, Chain(rpc or wanted.url()), account, folder, out.print)
-    _costs(release, account.address)
-    release.check_funds()
-    if dry_run:
-        return
-    deployment, checks = release.run()
-    _table(f"chain {deployment.chain_id}", list(deployment.addresses.items()))
-    _checks("powers", [check for check in checks if check.group == "role" and check.expected == "held"])
-    out.print(f"the deployer {account.address} holds no role; {len(checks)} checks of the chain hold")
-    out.print(f"written: {release.manifest} and {release.folder / 'sources'}")
-    _outcomes(publish(deployment, wanted.explorers))
-
-
-@app.command("verify-deployment")
-def verify_deployment(
-    what: Annotated[str, typer.Argument(help="A network, or a manifest.json.")],
-    only_differences: Annotated[bool, typer.Option("--differences", help="Show nothing else.")] = False,
-    rpc: Annotated[str, typer.Option("--rpc", help="Ethereum node [the variable that the network names].")] = "",
-) -> None:
-    """Compares the chain with the source in this checkout: code, wiring, roles, parameters, supply."""
-    from opg.chain import Chain, Deployment
-    from opg.deploy import Network, check_chain, plan_of, verify_plan
-
-    claimed = Deployment.load(Path(what)) if what.endswith(".json") else None
-    wanted = Network.load(what) if claimed is None else Network.recorded(claimed.chain_id, claimed.record)
-    chain = Chain(rpc or wanted.url())
-    check_chain(wanted, chain)
-    checks = verify_plan(chain, plan_of(wanted), claimed)
-    wrong = [check for check in checks if not check.ok]
-    _checks(f"{wanted.name}, chain {chain.id}", wrong if only_differences else checks)
-    for check in wrong:
-        out.print(f"✗ {check.group} {check.name}: expected {check.expected}, found {check.found}")
-    out.print(f"{len(checks)} checks, {len(wrong)} differences")
-    if wrong:
-        raise typer.Exit(1)
-
-
-@app.command("publish-sources")
-def publish_sources(
-    network: Annotated[str, typer.Argument(help="A name in scripts/networks/, or a YAML file.")],
-    folder: Annotated[Path, typer.Option(help="Where manifests are kept, by chain id.")] = Path("deployments"),
-) -> None:
-    """Gives the sources of a deployment to the block explorers that its network names."""
-    from opg.chain import Deployment
-    from opg.deploy import Network, publish
-
-    wanted = Network.load(network)
-    deployment = Deployment.load(folder / str(wanted.chain_id) / "manifest.json")
-    if not _outcomes(publish(deployment, wanted.explorers)):
-        raise typer.Exit(1)
-
-
-def _costs(release: Release, deployer: str) -> None:
-    costs = release.costs()
-    if not costs:
-        out.print("everything is on chain already")
-        return
-    table = Table(title=f"{release.network.name}, chain {release.chain.id}, by {deployer}", title_justify="left")
-    for title in ("transaction", "gas", "ETH now", "ETH at most"):
-        table.add_column(title, justify="left" if title == "transaction" else "right", overflow="fold")
-    for cost in costs:
-        table.add_row(cost.label, f"{cost.gas:,}", f"{cost.wei / 10**18:.8f}", f"{cost.at_most / 10**18:.8f}")
-    gas, wei, most = (sum(getattr(cost, field) for cost in costs) for field in ("gas", "wei", "at_most"))
-    table.add_section()
-    table.add_row("sum", f"{gas:,}", f"{wei / 10**18:.8f}", f"{most / 10**18:.8f}")
-    out.print(table, soft_wrap=False)
-
-
-def _checks(title: str, checks: list[Check]) -> None:
-    table = Table(title=title, title_justify="left")
-    for column in ("", "", "what", "expected", "found", "bounds"):
-        table.add_column(column, overflow="fold")
-    for check in checks:
-        sign = "✓" if check.ok else "✗"
-        table.add_row(sign, check.group, check.name, check.expected, check.found, check.bounds)
-    out.print(table, soft_wrap=False)
-
-
-def _outcomes(outcomes: Iterable[Outcome]) -> bool:
-    """Prints what explorers said; whether all took everything."""
-    fine = True
-    for outcome in outcomes:
-        fine &= outcome.ok
-        out.print(f"{outcome.explorer} {outcome.contract}: {outcome.message}")
-    return fine
-
-
 # ---------------------------------------------------------------------- a private chain
 
 DevnetFolder = Annotated[Path, typer.Option("--dir", help="Folder of its keys and manifest.")]
@@ -230,7 +153,7 @@ DEVNET = Path(".opg/devnet")
 @devnet_app.command("start")
 def devnet_start(
     folder: DevnetFolder = DEVNET,
-    port: Annotated[int, typer.Option(help="Port of its JSON-RPC.")] = 8545,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port of its JSON-RPC.")] = 8545,
     block_time: Annotated[int, typer.Option(min=0, help="Seconds between blocks; 0: one for each transaction.")] = 0,
 ) -> None:
     """Starts a chain in the background, with all contracts deployed and people who have OPG."""
@@ -273,6 +196,9 @@ def operator_register(
     keystore: Keystore = None,
 ) -> None:
     """Registers you as an operator, or changes your key and endpoint."""
+    where = urlsplit(endpoint)
+    if where.scheme not in ("http", "https") or not where.hostname:
+        raise BadInput(f"nobody could reach a node at {endpoint!r}", "write its URL, like https://node.example.org")
     sender = sender_of(connect(rpc, manifest), keystore)
     sender.send("Staking", "register", address(key), endpoint)
     out.print(f"{sender.address} serves at {endpoint} with key {address(key)}")
@@ -325,7 +251,7 @@ def operator_thaw(
     from opg import actions
 
     thaw_id, until = actions.thaw(sender_of(connect(rpc, manifest), keystore), amount(quantity))
-    out.print(f"thaw {thaw_id} is over at {moment(until)}; then: opg operator withdraw {thaw_id}")
+    out.print(f"thaw {thaw_id} is over at {moment(until)}; then: opg stake withdraw {thaw_id}")
 
 
 @operator_app.command("offer")
@@ -340,7 +266,10 @@ def operator_offer(
     from opg import actions
 
     wei = actions.NO_LONGER_OFFERED if price == "none" else amount(price)
-    sender_of(connect(rpc, manifest), keystore).send("Inference", "offer", version_id, wei)
+    sender = sender_of(connect(rpc, manifest), keystore)
+    if int(sender.chain.read("Staking", "operatorInfo", sender.address)[0], 16) == 0:
+        raise StakeRefused(f"{sender.address} is no operator: nobody could ask it", ADVICE["NotAnOperator"])
+    sender.send("Inference", "offer", version_id, wei)
     out.print(f"version {version_id}: " + ("no longer offered" if price == "none" else f"offered for {shown(wei)}"))
 
 
@@ -380,58 +309,6 @@ def collect(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystor
     out.print(f"collected: {shown(actions.collect(sender_of(connect(rpc, manifest), keystore)))}")
 
 
-# ---------------------------------------------------------------------- channels
-
-
-@channel_app.command("open")
-def channel_open(
-    operator: Operator,
-    quantity: Amount,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-    keystore: Keystore = None,
-) -> None:
-    """Deposits OPG for one operator; again to add to it."""
-    from opg import actions
-
-    sender = sender_of(connect(rpc, manifest), keystore)
-    actions.open_channel(sender, address(operator), amount(quantity))
-    deposited, _ = sender.chain.read("Channels", "channel", sender.address, address(operator))
-    out.print(f"deposit: {shown(deposited)}")
-
-
-@channel_app.command("close")
-def channel_close(
-    operator: Operator, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None
-) -> None:
-    """Begins to take the deposit out; the same command again takes it, once the operator had time to
-    redeem.
-    """
-    sender = sender_of(connect(rpc, manifest), keystore)
-    operator = address(operator)
-    _, closable_at = sender.chain.read("Channels", "channel", sender.address, operator)
-    if not closable_at:
-        sender.send("Channels", "startClose", operator)
-        _, closable_at = sender.chain.read("Channels", "channel", sender.address, operator)
-        out.print(f"closing; the rest is yours from {moment(closable_at)} on: opg channel close")
-        return
-    sender.send("Channels", "finishClose", operator)
-    out.print("closed")
-
-
-@channel_app.command("status")
-def channel_status(
-    payer: Annotated[str, typer.Argument(help="Address.")],
-    operator: Operator,
-    rpc: Rpc = DEFAULT_RPC,
-    manifest: Manifest = None,
-) -> None:
-    """Shows a deposit."""
-    chain = connect(rpc, manifest)
-    deposited, closable_at = chain.read("Channels", "channel", address(payer), address(operator))
-    out.print(f"deposit: {shown(deposited)}" + (f", closing at {moment(closable_at)}" if closable_at else ""))
-
-
 # ---------------------------------------------------------------------- asking, serving, watching
 
 
@@ -439,13 +316,21 @@ def channel_status(
 def ask(
     version_id: VersionId,
     inputs: Annotated[Path, typer.Argument(help="JSON (list, or object by name), or .npy for a single input.")],
-    operator: Annotated[str, typer.Option("--operator", help="Whom to ask [the best that accepts the terms].")] = "",
+    operator: Annotated[
+        str, typer.Option("--operator", help="Whom to ask (without it: the best that accepts the terms).")
+    ] = "",
     model: Annotated[Path | None, typer.Option(help="The ONNX file: checks shapes, and executes again here.")] = None,
     pay: Annotated[str, typer.Option(help="In OPG, by voucher; without --operator the most that you accept.")] = "0",
-    deposit: Annotated[str, typer.Option(help="In OPG: what a channel is opened or topped up with [the price].")] = "0",
-    min_stake: Annotated[str, typer.Option(help="In OPG: what must be behind an answer, at least.")] = "0",
-    tries: Annotated[int, typer.Option(min=1, help="How many operators are asked, when something is wrong.")] = 3,
-    receipt: Annotated[Path | None, typer.Option(help="Where the signed answer is kept [in --data].")] = None,
+    deposit: Annotated[
+        str | None, typer.Option(help="In OPG: what a channel is opened or topped up with (without it: the price).")
+    ] = None,
+    min_stake: Annotated[str | None, typer.Option(help="In OPG: what must be behind an answer, at least.")] = None,
+    tries: Annotated[
+        int | None, typer.Option(min=1, help="How many operators are asked, when something is wrong (without it: 3).")
+    ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="Where the signed answer is kept (without it: in --data).")
+    ] = None,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
@@ -458,6 +343,12 @@ def ask(
     from opg.versions import load_version, read_published, read_tensors
     from opg.vouchers import VoucherBook
 
+    choosing = {"--deposit": deposit, "--min-stake": min_stake, "--tries": tries}
+    if operator and (given := [option for option, value in choosing.items() if value is not None]):
+        raise BadInput(
+            f"{given[0]} is for finding an operator, and --operator names one",
+            "leave one of them out; a named operator's channel is opened, and topped up, by: opg channel open",
+        )
     chain = connect(rpc, manifest)
     version = load_version(chain, version_id, model) if model else None
     tensors = read_tensors(inputs, version)
@@ -466,7 +357,8 @@ def ask(
     if operator:
         reply = client.ask(read_published(chain, version_id), address(operator), tensors, amount(pay))
     else:
-        terms = Terms(amount(pay), amount(min_stake), amount(deposit), audit=1.0 if version else 0.0, tries=tries)
+        least, topped_up = amount(min_stake or "0"), amount(deposit or "0")
+        terms = Terms(amount(pay), least, topped_up, audit=1.0 if version else 0.0, tries=tries or 3)
         reply = market.infer_words(version_id, tensors, terms, version)
     kept = receipt or market.receipt(reply.signed)
     reply.signed.save(kept)
@@ -486,7 +378,7 @@ def ask(
 def dispute(
     answer: Annotated[Path, typer.Argument(help="A receipt that `opg ask` wrote.")],
     model: Annotated[Path, typer.Option(help="The ONNX file of the version.")],
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -505,8 +397,9 @@ def dispute(
     case = Case(signed.digest, signed.answer, signed.inputs, signed.evidence)
     challenge = Challenge(sender_of(chain, keystore), version, case)
     stop = stop_event()
-    while not challenge.step() and not stop.is_set():
-        stop.wait(poll)
+    while not challenge.step():
+        if stop.wait(poll):
+            raise OPGError("the dispute goes on without you, and silence loses the bond", "the same command goes on")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,26 @@ def withdraw(
     out.print(f"withdrawn: {shown(taken)}")
 
 
+@escrow_app.command("prefer")
+def prefer(
+    cid: Annotated[str, typer.Argument(help="The model's content identifier, as you ask for it.")],
+    version_id: Annotated[int, typer.Option("--version-id", min=0, help="What it means for you; 0: as for all.")] = 0,
+    operator: Annotated[str, typer.Option("--operator", help="Who is asked (without it: the cheapest listed).")] = "",
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Chooses your own version, or operator, for a model. Check the version first: opg model check."""
+    from opg import facade
+    from opg.chain.structs import NO_ADDRESS
+
+    sender = sender_of(connect(rpc, manifest), keystore)
+    who = address(operator) if operator else NO_ADDRESS
+    sender.send(facade.FACADE, "prefer", cid, version_id, who)
+    meant = f"version {version_id}" if version_id else "the version that it means for all"
+    out.print(f"{cid}: {meant}, answered by {operator or 'the cheapest operator that its owner lists'}")
+
+
 @escrow_app.command("status")
 def status(
     user: Annotated[str, typer.Argument(help="Address.")], rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None

@@ -23,20 +23,22 @@ app = typer.Typer(no_args_is_help=True, help="Write, simulate, submit, vote, exe
 
 @app.command()
 def new(
-    slug: Annotated[str, typer.Argument(help="Name, like raise_the_bond.")],
+    slug: Annotated[str, typer.Argument(help="Name, like raise_the_minimum_stake.")],
     folder: Annotated[Path, typer.Option(help="Where proposals are kept.")] = Path("scripts/proposals"),
 ) -> None:
-    """Writes a proposal file to fill in."""
+    """Writes a proposal file to fill in, and lists the parameters that a vote can set."""
+    from opg.governance import settable
     from opg.governance.script import new_script
 
     out.print(f"written: {new_script(slug, folder, datetime.now(UTC).date())}")
+    out.print("set_(…, value) takes: " + ", ".join(settable()))
 
 
 @app.command()
 def simulate(
     which: Which,
     report: Annotated[
-        Path | None, typer.Option(help="Where the report goes, without ending [beside the file].")
+        Path | None, typer.Option(help="Where the report goes, without ending (without it: beside the file).")
     ] = None,
     network: Annotated[str, typer.Option(help="A name in scripts/networks/, instead of --rpc and --manifest.")] = "",
     rpc: Rpc = DEFAULT_RPC,

@@ -22,7 +22,10 @@ from opg.console import (
     connect,
     err,
     out,
+    percent,
     sender_of,
+    shown,
+    table,
 )
 from opg.errors import BadInput, WrongModel
 
@@ -84,10 +87,50 @@ def model_publish(
     out.print(f"stored as {cid}")
 
 
+@model_app.command("list")
+def model_list(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
+    """All models with the numbers of their versions."""
+    from opg import catalogue
+
+    chain = connect(rpc, manifest)
+    versions = catalogue.versions_of(chain)
+    for number in range(1, catalogue.count(chain) + 1):
+        each = catalogue.model(chain, number)
+        listed = ", ".join(map(str, versions.get(number, []))) or "none yet"
+        out.print(
+            f"model {number}: {each.name} of {each.owner}, {percent(each.fee_bps)} of each fee; versions: {listed}"
+        )
+    if not catalogue.count(chain):
+        out.print("there are none yet: opg model register")
+
+
+@model_app.command("show")
+def model_show(
+    model_id: Annotated[int, typer.Argument(min=1, help="Number of the model.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+) -> None:
+    """Shows a model: who earns from it, its versions, and which operators offer them on chain."""
+    from opg import catalogue
+    from opg.versions import read_published
+
+    chain = connect(rpc, manifest)
+    each = catalogue.model(chain, model_id)
+    rows = [("owner", each.owner), ("of each fee", percent(each.fee_bps))]
+    rows += [(f"  of that, model {number}", _millionths(part)) for number, part in each.parts.items()]
+    rows += [("licence", each.licence or "none stated"), ("metadata", each.metadata_uri or "none")]
+    for number in catalogue.versions_of(chain, model_id).get(model_id, []):
+        version = read_published(chain, number)
+        rows.append((f"version {number}", version.artifact_cid + (", deprecated" if version.deprecated else "")))
+        rows.append(("  program root", "0x" + version.program_root.hex()))
+        rows += [(f"  offered by {who}", shown(price)) for who, price in catalogue.offers_of(chain, number).items()]
+    table(f"model {model_id}: {each.name}", rows)
+
+
 @model_app.command("fetch")
 def model_fetch(
     version_id: Annotated[int, typer.Argument(min=1, help="Number of the version.")],
-    to: Annotated[Path | None, typer.Option(help="The file to write [version-NUMBER.onnx].")] = None,
+    to: Annotated[Path | None, typer.Option(help="The file to write (without it: version-NUMBER.onnx).")] = None,
     storage: Storage = BLOCKS,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
@@ -148,6 +191,19 @@ def model_licence(
     out.print(f"model {model_id} is under {licence}")
 
 
+@model_app.command("metadata")
+def model_metadata(
+    model_id: Annotated[int, typer.Option("--model-id", min=1, help="Number of the model.")],
+    uri: Annotated[str, typer.Argument(help="Where more about it can be read.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Says where more about your model can be read. It may move."""
+    sender_of(connect(rpc, manifest), keystore).send("Models", "setMetadataUri", model_id, uri)
+    out.print(f"model {model_id}: {uri}")
+
+
 @model_app.command("open")
 def model_open(
     model: Model,
@@ -178,6 +234,10 @@ def _bar(what: str) -> Iterator[Progress]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _millionths(part: int) -> str:
+    return f"{part / 10_000:g} %"
 
 
 def _parent(named: str) -> tuple[int, int]:

@@ -39,14 +39,14 @@ def node(
     version_id: Annotated[list[int] | None, typer.Option("--version-id", min=1, help="Number of the version.")] = None,
     operator: Annotated[str, typer.Option("--operator", help="The operator's address.")] = "",
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen at.")] = 8800,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen at.")] = 8800,
     price: Annotated[str, typer.Option(help="In OPG for one off-chain answer.")] = "0",
     workers: Annotated[int, typer.Option(min=0, help="Processes that execute; 0: the node's own.")] = os.cpu_count()
     or 1,
     max_batch: Annotated[int, typer.Option(min=1, help="Requests that a worker gets at once.")] = 16,
-    commit_every: Annotated[int, typer.Option(help="Seconds between batches; 0: only `opg operator commit`.")] = (
-        BATCH_SECONDS
-    ),
+    commit_every: Annotated[
+        int, typer.Option(min=0, help="Seconds between batches; 0: only `opg operator commit`.")
+    ] = (BATCH_SECONDS),
     eth_in_opg: Annotated[
         float, typer.Option(min=0, help="What one ether is worth, in OPG; 0: vouchers are redeemed before they end.")
     ] = 0.0,
@@ -54,7 +54,7 @@ def node(
     max_skew: Annotated[
         float, typer.Option(min=0, help="Seconds that this clock may be off the chain's; 0: any.")
     ] = 60.0,
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,

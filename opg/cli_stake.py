@@ -34,7 +34,7 @@ To = Annotated[str, typer.Argument(help="The operator's address.")]
 
 @stake_app.command("show")
 def show(
-    who: Annotated[str, typer.Argument(help="Address [yours].")] = "",
+    who: Annotated[str, typer.Argument(help="Address (without it: yours).")] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -99,7 +99,10 @@ def delegate(
     operator: To,
     quantity: Amount,
     max_commission: Annotated[
-        str, typer.Option("--max-commission", help="What it may take of the income, in percent [what it takes now].")
+        str,
+        typer.Option(
+            "--max-commission", help="What it may take of the income, in percent (without it: what it takes now)."
+        ),
     ] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
@@ -134,7 +137,9 @@ def undelegate(
 
 @stake_app.command("withdraw")
 def withdraw(
-    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers of thaws [all that are over].")] = None,
+    numbers: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of thaws (without it: all that are over).")
+    ] = None,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -147,7 +152,7 @@ def withdraw(
 
 @stake_app.command("settle")
 def settle(
-    who: Annotated[str, typer.Argument(help="The delegator's address [yours].")] = "",
+    who: Annotated[str, typer.Argument(help="The delegator's address (without it: yours).")] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,

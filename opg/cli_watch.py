@@ -37,12 +37,16 @@ def watch(
     sample: Annotated[float, typer.Option(min=0, max=1, help="Share of the batched answers to execute again.")] = 1.0,
     seed: Annotated[
         str,
-        typer.Option(envvar="OPG_WATCH_SEED", help="Secret that says which are in the sample [drawn once, and kept]."),
+        typer.Option(
+            envvar="OPG_WATCH_SEED", help="Secret that says which are in the sample (without it: drawn once, and kept)."
+        ),
     ] = "",
     workers: Annotated[int, typer.Option(min=0, help="Processes that execute; 0: this one.")] = os.cpu_count() or 1,
     cluster: Annotated[str, typer.Option(help="Address of a dask scheduler; its workers execute, not --workers.")] = "",
-    budget: Annotated[str, typer.Option(help="In OPG: the most that is out in bonds at once [all there is].")] = "",
-    poll: Annotated[float, typer.Option(help="Seconds between looks at the chain.")] = 2.0,
+    budget: Annotated[
+        str, typer.Option(help="In OPG: the most that is out in bonds at once (without it: all there is).")
+    ] = "",
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks that are left unread at the head.")] = 0,
     data: Data = HERE,
     rpc: Rpc = DEFAULT_RPC,

@@ -33,11 +33,17 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[
     Path | None,
-    typer.Option("--manifest", envvar="OPG_MANIFEST", help="Deployment manifest [deployments/CHAIN_ID/manifest.json]."),
+    typer.Option(
+        "--manifest",
+        envvar="OPG_MANIFEST",
+        help="Deployment manifest (without it: deployments/CHAIN_ID/manifest.json).",
+    ),
 ]
 Keystore = Annotated[
     Path | None,
-    typer.Option("--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore [the key in OPG_PRIVATE_KEY]."),
+    typer.Option(
+        "--keystore", envvar="OPG_KEYSTORE", help="Encrypted keystore (without it: the key in OPG_PRIVATE_KEY)."
+    ),
 ]
 Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
 VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
@@ -119,12 +125,21 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
 
 
 def address(text: str) -> str:
-    """An address with its checksum."""
-    from eth_utils.address import is_address, to_checksum_address
+    """An address with its checksum. Raises `BadInput` for a mistyped one."""
+    from opg.addresses import checked
 
-    if not is_address(text):
-        raise BadInput(f"{text!r} is no address", "write 0x and 40 hexadecimal digits")
-    return str(to_checksum_address(text))
+    return checked(text)
+
+
+def hash_of(text: str) -> bytes:
+    """32 bytes in hexadecimal: the id of a request. Raises `BadInput`."""
+    try:
+        made = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        made = b""
+    if len(made) != 32:
+        raise BadInput(f"{text[:80]!r} is no id", "copy all of it: 0x and 64 hexadecimal digits")
+    return made
 
 
 def stop_event() -> threading.Event:

@@ -65,7 +65,7 @@ class Devnet:
             for name, account in people.items():
                 keystore = Account.encrypt(account.key, password, kdf="pbkdf2", iterations=KDF_ROUNDS)
                 (self.folder / f"{name}.json").write_text(json.dumps(keystore))
-            names = "".join(f"export {name.upper()}={account.address}\n" for name, account in people.items())
+            names = "".join(f"export {_variable(name)}={account.address}\n" for name, account in people.items())
             (self.folder / "env").write_text(
                 f"export OPG_RPC={local.url}\nexport OPG_MANIFEST={self.manifest.resolve()}\n"
                 f"export KEYS={self.folder.resolve()}\n{names}"
@@ -115,3 +115,8 @@ class Devnet:
             if opg and name != "holder":
                 bank.send("OPG", "transfer", people[name].address, opg * OPG)
         return people
+
+
+def _variable(name: str) -> str:
+    """Of the environment. USER is the shell's own: who is logged in."""
+    return "OPG_USER" if name == "user" else name.upper()

@@ -51,6 +51,8 @@ class NoKey(OPGError):
 class BadNetwork(OPGError):
     """A network file, or the environment that it names, does not say what it should."""
 
+    advice = "correct it: docs/deploying.md says what a network file holds, and scripts/networks/ has some"
+
 
 class Underfunded(OPGError):
     """The deployer cannot pay for the whole deployment."""
@@ -153,7 +155,14 @@ class NothingToDispute(OPGError):
     """The answer is right, or can no longer be disputed."""
 
 
-MOMENTS = ("until", "deadline", "earliest", "latest")  # arguments of custom errors that are unix seconds
+MOMENTS = (
+    "until",
+    "deadline",
+    "earliest",
+    "latest",
+    "closableAt",
+    "issuedAt",
+)  # arguments of custom errors that are unix seconds
 PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
@@ -161,12 +170,25 @@ ADVICE = {
     "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
     "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
     "NotAnOperator": "register first: opg operator register",
-    "NotTheOperator": "use the operator's key or its serving key in OPG_PRIVATE_KEY",
-    "NotModelOwner": "use the key of the model's owner in OPG_PRIVATE_KEY",
+    "NotTheOperator": "use the operator's key or its serving key: --keystore or OPG_KEYSTORE",
+    "NotModelOwner": "use the key of the model's owner: --keystore or OPG_KEYSTORE",
+    "NotGovernance": "only a vote can do this: opg proposal new",
+    "AccessControlUnauthorizedAccount": "only a vote can do this: opg proposal new",
+    "OutOfBounds": "choose a value from min to max",
+    "KeyUsed": "a key that was replaced never returns: make another one, opg new-key",
+    "ZeroKey": "name the address of the key that signs the answers",
+    "BelowMinStake": "add to your own stake: opg operator stake",
+    "NoOperator": "nobody who is listed can take it on now; ask another one: opg escrow prefer",
+    "DeprecatedModel": "ask for a later version: opg model show",
+    "WrongInputShape": "name the model with --model: then shapes are checked before",
+    "BadTensor": "send each input as whole words of 4 bytes; none may be empty",
+    "AnswerRefuted": "it is known to be wrong; nothing is left to do",
+    "VoucherExpired": "it can no longer be redeemed; redeem the others",
+    "NothingToRedeem": "it is paid already, or the deposit is empty",
     "UnknownModel": "its owner opens it to the SDK: opg model open; the identifier is that of `opg model publish`",
     "NotDescribed": "the model's owner opens the version to the SDK: opg model open",
     "NoEscrow": "pay some OPG in first: opg escrow deposit",
-    "NotEnoughEscrow": "pay in more: opg escrow deposit",
+    "NotEnoughEscrow": "take out less, or pay in more: opg escrow deposit",
     "FeeAboveMax": "pay in with a higher --max-fee: opg escrow deposit",
     "ModeNotSupported": "ask in the plain mode (VANILLA)",
     "WrongShape": "send the shape that is needed, as a numpy array",
@@ -175,6 +197,21 @@ ADVICE = {
     "NotOffered": "choose an operator that offers this version, or offer it: opg operator offer",
     "FeeTooLow": "raise the fee to the operator's price",
     "BadDeadline": "choose a deadline between the earliest and the latest shown",
+    "DeadlineNotPassed": "the operator has time until then; afterwards: opg request expire",
+    "WrongRequestState": "see where it stands: opg request show",
+    "NotRefuted": "the fee goes back when a dispute refutes the answer, while its window is open: opg watch",
+    "NotFinal": "see until when it can be disputed: opg request show",
+    "AnsweredThisSecond": "try again a second later",
+    "ClosingNotOver": "wait until the time shown; or stay: opg channel close --cancel",
+    "ChannelClosing": "stay after all: opg channel close --cancel",
+    "NotClosing": "it is open; nothing is left to do",
+    "NoDeposit": "open a channel first: opg channel open",
+    "KeyTooShort": "give it more --days: through the earliest time shown",
+    "NotAKey": "see until when it signs: opg channel key status",
+    "NotTheGuardian": "use the guardian's key; see who it is: opg guardian show",
+    "CoolingDown": "wait until the time shown; a vote can do more",
+    "NotPaused": "it is open; nothing is left to do",
+    "OtherModel": "name a version that was published under this content identifier: opg model show",
     "ThawingNotOver": "wait until the time shown, then try again",
     "NoSuchThaw": "see yours with: opg stake show",
     "NotEnoughDelegated": "see what you have where: opg stake show",
@@ -185,6 +222,9 @@ ADVICE = {
     "ZeroAmount": "name an amount above zero",
     "BusinessPaused": "the guardian has paused this until the time shown; exits go on",
     "StakeLocked": "wait until open requests are settled, or take out less",
+    "BadName": "1 to 64 printable ASCII characters without quotes and backslashes",
+    "FeeTooHigh": "lower --fee: the share of the model's owner is at most what is shown, in hundredths of a percent",
+    "AlreadyDeprecated": "nothing is left to do",
     "NameTaken": "choose another name",
     "DeprecatedVersion": "ask for a later version of the model",
     "ModuleRetired": "deploy a new module: one that lost its role never gets it back",
@@ -194,10 +234,11 @@ ADVICE = {
     "SharesTooHigh": "the parents' shares may not exceed 100 % together",
     "TooManyAncestors": "name fewer parents: eight models are paid at most, in eight generations",
     "BadText": "1 to 256 printable ASCII characters without quotes and backslashes",
-    "NoSuchVersion": "look up the version's number; opg model check shows one",
-    "NoSuchModel": "look up the model's number",
+    "NoSuchVersion": "look up the version's number: opg model list",
+    "NoSuchModel": "look up the model's number: opg model list",
     "ERC20InsufficientAllowance": "approve the contract first",
     "ERC20InsufficientBalance": "the account has too few OPG; fetch some first",
+    "SafeCastOverflowedUintDowncast": "that is more OPG than there are: name a smaller amount",
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
     "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
@@ -211,7 +252,7 @@ ADVICE = {
 
 # errors whose unsigned numbers are wei of OPG
 IN_OPG = frozenset({
-    "BelowMinStake", "ERC20InsufficientAllowance", "ERC20InsufficientBalance", "FeeAboveMax", "FeeTooLow", "NotEnoughDelegated",
+    "BelowMinStake", "GovernorInsufficientProposerVotes", "ERC20InsufficientAllowance", "ERC20InsufficientBalance", "FeeAboveMax", "FeeTooLow", "NotEnoughDelegated",
     "NotEnoughEscrow", "NotEnoughStake", "NotLocked", "StakeLocked",
 })  # fmt: skip
 

@@ -17,6 +17,7 @@ from opg.chain.structs import Voucher
 from opg.chain.typed import recover, sign_digest, voucher_digest
 from opg.errors import BookDamaged, PaymentRequired
 from opg.keeping import keep
+from opg.words import shown
 
 MIN_LIFE_SECONDS = (
     2 * 86_400
@@ -173,16 +174,20 @@ def check_voucher(chain: Chain, signed: SignedVoucher, operator: str, model_id: 
     if signed.signer != voucher.payer:
         until = chain.read("Channels", "keyUntil", voucher.payer, signed.signer)
         if until < now + MIN_LIFE_SECONDS:
-            raise PaymentRequired(f"{signed.signer} does not sign for {voucher.payer}", "authorise the key")
+            raise PaymentRequired(
+                f"{signed.signer} does not sign for {voucher.payer}", "authorise the key: opg channel key authorise"
+            )
     deposited, closable_at = chain.read("Channels", "channel", voucher.payer, operator)
     if closable_at:
-        raise PaymentRequired("the payer is closing its channel", "cancel that, or open another")
+        raise PaymentRequired(
+            "the payer is closing its channel", "stay after all: opg channel close --cancel; or choose another operator"
+        )
     owed = 0
     for model, total in {**held, model_id: max(voucher.total, held.get(model_id, 0))}.items():
         redeemed = chain.read("Channels", "redeemed", voucher.payer, operator, model)
         owed += max(0, total - redeemed)
     if owed > deposited:
         raise PaymentRequired(
-            f"the deposit is {deposited} wei, signed and not redeemed are {owed}",
+            f"the deposit is {shown(deposited)}, signed and not redeemed are {shown(owed)}",
             "deposit more: opg channel open",
         )

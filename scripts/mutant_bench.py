@@ -92,7 +92,16 @@ def slim(artifact: dict[str, Any]) -> dict[str, Any]:
     """What tests read of an artifact; the rest takes long to load."""
     return {
         key: artifact[key]
-        for key in ("abi", "bytecode", "deployedBytecode", "contractName", "sourcePath", "immutables", "compiler")
+        for key in (
+            "abi",
+            "bytecode",
+            "deployedBytecode",
+            "opcodes",
+            "contractName",
+            "sourcePath",
+            "immutables",
+            "compiler",
+        )
         if key in artifact
     }
 

@@ -14,7 +14,7 @@ from eth_utils.exceptions import ValidationError
 
 from opg.errors import NoKey
 
-HOW = "put the key into the environment variable OPG_PRIVATE_KEY, or name an encrypted keystore with --keystore"
+HOW = "name an encrypted keystore with --keystore or OPG_KEYSTORE, or put the key into the environment variable OPG_PRIVATE_KEY"
 
 
 def load_account(keystore: Path | None = None) -> LocalAccount:
@@ -36,9 +36,16 @@ def load_account(keystore: Path | None = None) -> LocalAccount:
 
 
 def new_keystore(path: Path) -> str:
-    """Makes a key, writes it encrypted, and gives its address. Never writes over a file; nobody else may read this one."""
+    """Makes a key, writes it encrypted, and gives its address. Never writes over a file; nobody else may read this one.
+
+    The password is `$OPG_PASSWORD`, or is asked for twice on a terminal: a typo would lock the key away. Raises `NoKey`, also for an
+    empty one.
+    """
+    if path.exists():
+        raise NoKey(f"cannot write {path}: File exists", "name another file")
+    password = _new_password(path)
     account = Account.create()
-    encrypted = json.dumps(Account.encrypt(account.key, _password(path)))
+    encrypted = json.dumps(Account.encrypt(account.key, password))
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as problem:
@@ -54,6 +61,19 @@ def _password(keystore: Path) -> str:
         if not sys.stdin.isatty():
             raise NoKey("the keystore has a password", "put it into the environment variable OPG_PASSWORD")
         password = getpass.getpass(f"password of {keystore.name}: ")
+    return password
+
+
+def _new_password(keystore: Path) -> str:
+    password = os.environ.get("OPG_PASSWORD")
+    if password is None:
+        if not sys.stdin.isatty():
+            raise NoKey("the new keystore needs a password", "put one into the environment variable OPG_PASSWORD")
+        password = getpass.getpass(f"new password of {keystore.name}: ")
+        if password and getpass.getpass("the same again: ") != password:
+            raise NoKey("these are two different passwords", "nothing was written; try again")
+    if not password:
+        raise NoKey("an empty password protects nothing", "choose another one; nothing was written")
     return password
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from eth_account.signers.local import LocalAccount
@@ -28,6 +28,7 @@ RAISE_AFTER_SECONDS = 45  # not in a block by then: the same transaction again, 
 STUCK_SECONDS = (
     45  # an older transaction that nobody raises is pushed out of the way when nothing has moved for so long
 )
+KEPT = 1_000  # transactions in the log, at least
 PUSHES = 8  # doublings of its price: nobody knows what the older one offers
 TIMEOUT_SECONDS = 300
 NONCE_TRIES = 8
@@ -53,7 +54,8 @@ class Sender:
     def __init__(self, chain: Chain, account: LocalAccount) -> None:
         self.chain = chain
         self.account = account
-        self.log: list[Sent] = []
+        self.log: list[Sent] = []  # the newest, without their receipts: those of on-chain answers hold all outputs
+        self.count = 0
         self._lock = threading.Lock()
         self._lowest = (-1, 0.0)  # the nonce that all others wait for, and since when
 
@@ -79,7 +81,10 @@ class Sender:
         with self._lock:
             gas = gas or self._estimate(call, label)
             sent = self._send(call, label, gas)
-            self.log.append(sent)
+            self.log.append(replace(sent, receipt=None))
+            self.count += 1
+            if len(self.log) > 2 * KEPT:
+                del self.log[:KEPT]
             return sent
 
     def send_data(self, to: str, data: bytes, label: str) -> Sent:

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from eth_utils.address import is_address, to_checksum_address
 
+from opg.addresses import checked
 from opg.chain.deploying import BOUNDS, DAY, HOUR, MINUTE, OPG, PRESETS, SUPPLY, Parameters, shortest_thawing
-from opg.errors import BadNetwork
+from opg.errors import BadInput, BadNetwork
 
 NOBODY = "0x" + "00" * 20
 FOLDERS = (Path("networks"), Path(__file__).resolve().parents[2] / "scripts" / "networks")
@@ -55,7 +55,7 @@ class Network:
         path = _find(name)
         try:
             text = path.read_text()
-            content = yaml.safe_load(_filled(text, path))
+            content = yaml.load(_filled(text, path), _Loader)
         except (OSError, yaml.YAMLError) as problem:
             raise BadNetwork(f"cannot read {path}: {problem}") from None
         if not isinstance(content, dict):
@@ -158,6 +158,14 @@ class Network:
             raise BadNetwork("the manifest does not say what was deployed", "name the network instead") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """0x… stays text. As a number it would lose its checksum, and zeros would make an address of any of them."""
+
+    yaml_implicit_resolvers = yaml.SafeLoader.yaml_implicit_resolvers | {
+        "0": [("tag:yaml.org,2002:str", re.compile("0x")), *yaml.SafeLoader.yaml_implicit_resolvers["0"]]
+    }
+
+
 def _find(name: str) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         if Path(name).is_file():
@@ -176,7 +184,10 @@ def _filled(text: str, path: Path) -> str:
     def value(found: re.Match[str]) -> str:
         if given := os.environ.get(found[1]):
             return given
-        raise BadNetwork(f"{path} needs the environment variable {found[1]}", "see the remark beside it in that file")
+        raise BadNetwork(
+            f"{path} needs the environment variable {found[1]}",
+            f"export {found[1]}=…; docs/deploying.md says what each is for",
+        )
 
     lines = (
         line if line.lstrip().startswith("#") else re.sub(r"\$\{(\w+)\}", value, line) for line in text.split("\n")
@@ -185,16 +196,15 @@ def _filled(text: str, path: Path) -> str:
 
 
 def _account(name: str, what: str, given: Any) -> str:
-    text = f"0x{given:040x}" if isinstance(given, int) else str(given)  # YAML reads 0x… without quotes as a number
+    text = str(given)
     if text in NAMES:
         return text
     if text == "nobody":
         return NOBODY
-    if not is_address(text):
-        raise BadNetwork(f"{name}: {what} {text!r} is no address", "write 0x and 40 hexadecimal digits")
-    if to_checksum_address(text) != text and text[2:] not in (text[2:].lower(), text[2:].upper()):
-        raise BadNetwork(f"{name}: {what} {text} has a wrong checksum", "copy it again")
-    return str(to_checksum_address(text))
+    try:
+        return checked(text, what)
+    except BadInput as problem:
+        raise BadNetwork(f"{name}: {problem}", problem.advice) from None
 
 
 def _allocations(name: str, given: Any) -> dict[str, int]:

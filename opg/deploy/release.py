@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from eth_account.signers.local import LocalAccount
@@ -46,7 +47,7 @@ class Release:
         self.plan: Plan = plan_of(network)
         self.rehearsal: Rehearsal = rehearse(self.plan)
         journal = self.folder / f"journal-{self.plan.addresses[GENESIS]}.jsonl"
-        self.account = account
+        self.account, self.say = account, say
         self.runner = Runner(chain, account, self.plan, journal, self.rehearsal.gas, say)
 
     def costs(self) -> list[Cost]:
@@ -71,6 +72,7 @@ class Release:
                 "don't use it; see them all: opg verify-deployment " + self.network.name,
             )
         deployment = replace(deployment, record=self.record(deployment))
+        self._put_aside()
         self.write_sources()
         deployment.save(self.manifest)
         return deployment, checks
@@ -78,6 +80,24 @@ class Release:
     @property
     def manifest(self) -> Path:
         return self.folder / "manifest.json"
+
+    def _put_aside(self) -> None:
+        """Keeps the manifest and the sources of another deployment on this chain: only the manifest names that one's contracts."""
+        try:
+            there = json.loads(self.manifest.read_text())["addresses"][GENESIS]
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError):
+            there = "unreadable"
+        if there == self.plan.addresses[GENESIS]:
+            return
+        for name in ("manifest.json", "sources"):
+            if (path := self.folder / name).exists():
+                kept = path.with_stem(f"{path.stem}-{there}")
+                if kept.is_dir():
+                    rmtree(kept)
+                path.replace(kept)
+                self.say(f"{path} was of another deployment: it is {kept} now")
 
     def record(self, deployment: Deployment) -> dict[str, Any]:
         """All that the manifest says beside addresses and parameters."""

@@ -148,9 +148,12 @@ class Governance:
         """Casts the sender's votes; gives how many they were."""
         if choice not in CHOICES:
             raise BadInput(f"{choice!r} is no vote", "choose one of: " + ", ".join(CHOICES))
-        begin = int(self.chain.read("OPGGovernor", "proposalSnapshot", proposal.id))
-        if begin >= self.time():
+        standing = self.standing(proposal)
+        begin = standing.votes_begin
+        if standing.state is State.PENDING:
             raise BadInput("voting has not begun", f"it begins {moment(begin, self.time())}")
+        if standing.state is not State.ACTIVE:
+            raise BadInput(f"voting is over: {standing.state.name.lower()}", standing.next_step(self.time()))
         weight = int(self.chain.read("OPGGovernor", "getVotes", sender.address, begin))
         if not weight:
             raise BadInput(

@@ -13,6 +13,7 @@ from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
+from opg.addresses import checked
 from opg.chain.artifacts import artifact, selector
 from opg.chain.deployment import Deployment
 from opg.errors import BadInput
@@ -160,7 +161,7 @@ def _resolved(value: Any, deployment: Deployment) -> Any:
     if isinstance(value, Vesting):
         return wallet_address(value)
     if isinstance(value, str) and is_address(value):
-        return to_checksum_address(value)
+        return checked(value)
     if isinstance(value, (list, tuple)):
         return [_resolved(each, deployment) for each in value]
     return value

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import is_address
-
+from opg.addresses import checked
 from opg.chain.artifacts import artifact, role_id
 from opg.chain.deploying import OPG as WEI
 from opg.errors import BadInput
@@ -53,7 +52,7 @@ class Call:
 
 
 class Term:
-    """A contract of the protocol, or one of its members: `Disputes`, `Disputes.windowSeconds`. Calling a member makes a `Call`."""
+    """A contract of the protocol, or one of its members: `Staking`, `Staking.minStake`. Calling a member makes a `Call`."""
 
     def __init__(self, contract: str, member: str | None = None) -> None:
         self._contract, self._member = contract, member
@@ -116,17 +115,19 @@ def tokens(number: int | str) -> int:
 
 
 def percent(number: float) -> int:
-    """Percent, as the governor counts its quorum."""
+    """Percent, as the governor counts its quorum. Fees and shares are counted in basis points: `bps`."""
     return _whole(number, "percent")
 
 
 def bps(number: float) -> int:
-    """Basis points: `bps(3)` percent is 300."""
-    return _whole(number * 100, "basis points")
+    """Basis points, of which a hundred are one percent: `bps(500)` is 5 %."""
+    if not 0 <= number <= 10_000:
+        raise BadInput(f"bps({number}) is no share", "write basis points from 0 to 10,000: bps(500) is 5 %")
+    return _whole(number, "basis points")
 
 
 def set_(parameter: Term, value: Any) -> Call:
-    """Calls the setter of a parameter: `set_(Disputes.bond, tokens(500))`."""
+    """Calls the setter of a parameter: `set_(Staking.minStake, tokens(500))`. `settable` lists them."""
     if not isinstance(parameter, Term) or parameter.member is None:
         raise BadInput(f"{parameter!r} is no parameter", "write set_(Contract.parameter, value)")
     known = {entry["name"] for entry in artifact(parameter.contract_name).abi if entry["type"] == "function"}
@@ -139,6 +140,23 @@ def set_(parameter: Term, value: Any) -> Call:
         f"{parameter!r} cannot be set by vote",
         f"{parameter.contract_name} has: {', '.join(settable) or 'no setters; it never changes'}",
     )
+
+
+def settable() -> list[str]:
+    """All parameters that a vote can set, as `set_` takes them: those with a setter of one argument, and a view that shows them."""
+    found = []
+    for term in (Models, Staking, Inference, Channels, Disputes, Guardian, OPGGovernor, OPGTimelock):
+        functions = [entry for entry in artifact(term.contract_name).abi if entry["type"] == "function"]
+        views = {entry["name"] for entry in functions if not entry["inputs"]}
+        for entry in functions:
+            verb = next((each for each in SETTERS if entry["name"].startswith(each)), None)
+            if verb is None or len(entry["inputs"]) != 1:
+                continue
+            capital = entry["name"].removeprefix(verb)
+            name = capital[:1].lower() + capital[1:]
+            if views & {name, "getMin" + capital}:  # the timelock shows its delay as getMinDelay
+                found.append(f"{term.contract_name}.{name}")
+    return found
 
 
 def give_role(place: Term, role: str, account: Term | str) -> Call:
@@ -162,8 +180,7 @@ def stream(beneficiary: str, amount: int, start: int, seconds: int) -> Call:
     The wallet's address follows from its terms. `opg proposal submit` creates it when it is not there: anybody may, so it is no action
     of the proposal that somebody could get in front of.
     """
-    if not is_address(beneficiary):
-        raise BadInput(f"{beneficiary!r} is no address", "write 0x and 40 hexadecimal digits")
+    beneficiary = checked(beneficiary)
     if seconds <= 0:
         raise BadInput("a stream takes time", "give its length in seconds, for example days(365)")
     return Call("OPG", "transfer", (Vesting(beneficiary, start, seconds), amount))

@@ -15,11 +15,28 @@ from opg.node.errors import Busy, TooLarge, TooSlow, UnknownEncoding
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_HELD_BYTES = 256 * 1024 * 1024
 READ_SECONDS = 30.0
+BODY_BYTES = 64 * 1024  # of a request beside its numbers
+NUMBER_BYTES = 64  # of a number in JSON, with space around it
+SMALL_BYTES = 4 * 1024
+SMALL_FACTOR = 36  # what JSON may take in memory for each byte of it: an empty object is three bytes long
 WINDOW = {"gzip": 31, "deflate": 15}
 
 
+def weight(body: bytes) -> int:
+    """Bytes that a body may take once it is read as JSON: a bound."""
+    if len(body) <= SMALL_BYTES:
+        return SMALL_FACTOR * len(body)
+    counts = (40 * body.count(b","), 200 * body.count(b"{"), 100 * body.count(b"["), 40 * body.count(b'"'))
+    return (6 if body.isascii() else 10) * len(body) + sum(counts)  # four bytes a letter, in the whole and in its texts
+
+
+def body_limit(numbers: int) -> int:
+    """How long a request with so many numbers can reasonably be, in bytes."""
+    return BODY_BYTES + NUMBER_BYTES * numbers
+
+
 class Reader:
-    """Reads the bodies of one application. `held` counts the bytes of requests that are not answered yet."""
+    """Reads the bodies of one application. `held` counts the memory that requests that are not answered yet may take, in bytes."""
 
     def __init__(
         self, limit: int = MAX_BODY_BYTES, held_limit: int = MAX_HELD_BYTES, seconds: float = READ_SECONDS
@@ -30,7 +47,7 @@ class Reader:
         self.held = 0
 
     async def read(self, request: Request) -> bytes:
-        """The body, decompressed. Its bytes count until `done`."""
+        """The body, decompressed. What it takes counts until `done`."""
         try:
             async with asyncio.timeout(self.seconds):
                 body = await self._read(request)
@@ -39,7 +56,15 @@ class Reader:
         except ClientDisconnect:
             raise BadRequest("the body ended early", "send all of it") from None
         encoding = request.headers.get("content-encoding", "identity").lower()
-        return body if encoding == "identity" else self._decompress(body, encoding, request)
+        if encoding != "identity":
+            body = self._decompress(body, encoding, request)
+        needed = SMALL_FACTOR * len(body)
+        if self.held + needed > self.held_limit // 2:  # to count takes a fifth of the time that reading does
+            needed = weight(body)
+        if needed > self.held_limit:
+            raise TooLarge(f"the body would take {needed:,} bytes of memory", "send binary tensors, or base64 words")
+        self._hold(request, needed)
+        return body
 
     def done(self, request: Request) -> None:
         """The request is answered."""

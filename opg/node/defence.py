@@ -42,7 +42,6 @@ class Defence:
         self.alarm_seconds = alarm_seconds
         self.alarm = alarm
         self.clocks: dict[bytes, float] = {}
-        self._ended: dict[bytes, int] = {}  # with the head at which they were over
         self._minds: dict[bytes, OperatorMind] = {}  # by answer; a trace takes time, so it is kept during the game
 
     def tick(self) -> None:
@@ -74,12 +73,11 @@ class Defence:
 
     def _recheck(self) -> None:
         """Games whose end a re-organisation took away go on."""
-        for game_id, head in list(self._ended.items()):
+        for game_id, head in self.store.games_ended():
             if not read_game(self.chain, game_id).phase.is_over:
-                self.store.game_over(game_id, False)
-                del self._ended[game_id]
+                self.store.game_on(game_id)
             elif self.chain.head() > head + REORG_BLOCKS:
-                del self._ended[game_id]
+                self.store.game_buried(game_id)
 
     def _move(self, game_id: bytes, answer: Answer) -> None:
         game = read_game(self.chain, game_id)
@@ -90,8 +88,7 @@ class Defence:
             say("dispute won" if won else "dispute lost", game=game_id)
             if not won:
                 self.alarm("dispute_lost", f"game 0x{game_id.hex()}")
-            self.store.game_over(game_id)
-            self._ended[game_id] = self.chain.head()
+            self.store.game_over(game_id, self.chain.head())
             self.clocks.pop(game_id, None)
             self._minds.pop(answer.request, None)
             return

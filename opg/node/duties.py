@@ -65,7 +65,7 @@ class Duties:
         self._last_redeem = time.monotonic()
         self.endings = Endings(node.store, node.chain)
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
-        self._counted = 0
+        self._counted = node.sender.count
         self._tried: dict[bytes, float] = {}  # requests, when they were tried last
         self._accused = False  # of something that the last look at the games did not see
         self._problems: list[Exception] = []
@@ -118,9 +118,9 @@ class Duties:
         except Exception as problem:
             self._failed(doing, problem)
         finally:
-            for sent in self.sender.log[self._counted :]:
+            for sent in self.sender.log[len(self.sender.log) - (self.sender.count - self._counted) :]:
                 self.node.metrics.transactions.labels(sent.label, "included").inc()
-            self._counted = len(self.sender.log)
+            self._counted = self.sender.count
 
     def _failed(self, doing: str, problem: Exception) -> None:
         self._problems.append(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from opg.errors import OPGError
 from opg.log import say
-from opg.node.body import MAX_BODY_BYTES, Reader
+from opg.node.body import MAX_BODY_BYTES, Reader, body_limit
 from opg.node.docs_page import page
 from opg.node.errors import RETRY, Busy, status_of
 from opg.node.routes_opengradient import add_opengradient_routes
@@ -52,7 +53,9 @@ class Door:
 
     def __init__(self, node: Node, max_body_bytes: int) -> None:
         self.node = node
-        self.reader = Reader(max_body_bytes)
+        inputs = (each.compiled.inputs for each in node.versions.values())
+        numbers = max((sum(math.prod(spec.shape) for spec in specs) for specs in inputs), default=0)
+        self.reader = Reader(min(max_body_bytes, body_limit(numbers)))
         self.running = 0
         self._threads = ThreadPoolExecutor(MAX_RUNNING, thread_name_prefix="request")
 
@@ -153,6 +156,8 @@ class Counted:
 def refusal(status: int, name: str, reason: str, advice: str) -> JSONResponse:
     """An error as both protocols have it: OIP's clients read `error`, ours all of it."""
     headers = {"Retry-After": "1"} if status == RETRY else None
+    # what is refused may be quoted, and JSON can bring letters that no encoding has: half a surrogate pair
+    reason, advice = (text.encode(errors="backslashreplace").decode() for text in (reason, advice))
     return JSONResponse(
         {"error": f"{name}: {reason}", "kind": name, "reason": reason, "advice": advice}, status, headers
     )

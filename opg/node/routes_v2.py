@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from opg.node.http import Door
     from opg.node.node import Node
 
+MAX_DIGITS = 78  # of a uint256
 HEADER_LENGTH = "Inference-Header-Content-Length"
 INFER = {
     "type": "object",
@@ -84,7 +85,7 @@ def add_v2_routes(app: FastAPI, door: Door) -> Endpoints:
 def find(node: Node, name: str, number: str = "") -> LoadedVersion:
     """A served version by its model's name on chain, or number, and its own number; without that the newest. Raises `UnknownVersion`."""
     models = {model for model, known in node.names.items() if known == name}
-    if not models and name.isascii() and name.isdecimal():
+    if not models and name.isascii() and name.isdecimal() and len(name) <= MAX_DIGITS:
         models = {int(name)}
     found = [each for each in node.versions.values() if each.model_id in models and number in ("", str(each.id))]
     if not found:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
 from opg.errors import OPGError
 
@@ -53,17 +55,26 @@ create index if not exists requests_state on requests (state);
 create table if not exists games (
     id blob primary key,           -- disputes against answers of this operator
     answer text not null,
-    running integer not null default 1
+    running integer not null default 1,
+    ended integer                  -- the head when it was seen to be over, while a re-organisation may undo that
 ) strict;
 create table if not exists cursors (name text primary key, block integer not null) strict;
-pragma user_version = 2;
+create index if not exists games_ended on games (ended) where ended is not null;
+pragma user_version = 3;
 """
-FORMAT = 2
+FORMAT = 3
+OLDER = {2: "alter table games add column ended integer"}  # what makes the next format of one
+PRIVATE = 0o600
 WAITING = "batch is null and length(signature) > 0"
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection that is durable: a commit is on the disk when it returns."""
+    """A connection that is durable: a commit is on the disk when it returns. The files are for this user's eyes only."""
+    with suppress(OSError):  # of which SQLite tells
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))  # SQLite gives its -wal and -shm the same mode
+    for each in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(OSError):
+            os.chmod(each, PRIVATE)
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
@@ -71,9 +82,12 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def check_format(db: sqlite3.Connection, path: object) -> None:
-    """Raises `OPGError` when the file was written in another form."""
+    """Brings an older file up to date. Raises `OPGError` when it was written in a form that is not known here."""
     tables = db.execute("select count(*) from sqlite_master").fetchone()[0]
     found = db.execute("pragma user_version").fetchone()[0]
+    while tables and found in OLDER:
+        db.executescript(f"begin; {OLDER[found]}; pragma user_version = {found + 1}; commit")
+        found += 1
     if tables and found != FORMAT:
         raise OPGError(f"{path} has format {found}, this program writes {FORMAT}", "use the program that wrote it")
 

@@ -6,9 +6,11 @@ import gc
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from eth_account.signers.local import LocalAccount
@@ -26,6 +28,9 @@ from opg.node.workers import Pool, WorkerPool
 from opg.versions import Executor, load_version
 
 MAX_CONNECTIONS = 1_000
+HEAD_SECONDS = 15.0  # a connection without a whole request head in that time is closed
+REPLY_SECONDS = 900.0  # one whose request is not over by then, too: its other side reads too slowly
+SWEEP_TICKS = 10  # uvicorn's, ten a second
 SWITCH_SECONDS = 0.0005  # a duty gives way to requests ten times sooner than Python would let it
 
 
@@ -68,6 +73,29 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, node: Node) -> None:
         super().__init__(config)
         self.node = node
+        self._since: dict[
+            Any, tuple[Any, bool, float]
+        ] = {}  # by connection: its last request, whether that is over, and since when
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % SWEEP_TICKS == 0:
+            self.sweep()
+        return await super().on_tick(counter)
+
+    def sweep(self) -> None:
+        """Closes connections that others keep open for nothing: a thousand of them would shut everybody out. uvicorn waits for ever for the
+        head of a first request.
+        """
+        now, before, self._since = time.monotonic(), self._since, {}
+        for connection in list(self.server_state.connections):
+            request = getattr(connection, "cycle", None)
+            idle = request is None or request.response_complete
+            known = before.get(connection)
+            since = known[2] if known and known[0] is request and known[1] == idle else now
+            if now - since > (HEAD_SECONDS if idle else REPLY_SECONDS):
+                connection.transport.abort()
+            else:
+                self._since[connection] = (request, idle, since)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -337,9 +337,24 @@ class Store:
         rows = self._rows("select id, answer from games where running = 1 order by rowid")
         return [(bytes(i), Answer.from_json(json.loads(a))) for i, a in rows]
 
-    def game_over(self, game_id: bytes, over: bool = True) -> None:
+    def game_over(self, game_id: bytes, head: int) -> None:
+        """Notes that a game was over at some head."""
         with self._writing() as db:
-            db.execute("update games set running = ? where id = ?", (int(not over), game_id))
+            db.execute("update games set running = 0, ended = ? where id = ?", (head, game_id))
+
+    def game_on(self, game_id: bytes) -> None:
+        """A game that was over goes on: a re-organisation took its end away."""
+        with self._writing() as db:
+            db.execute("update games set running = 1, ended = null where id = ?", (game_id,))
+
+    def game_buried(self, game_id: bytes) -> None:
+        """No re-organisation reaches a game's end any more."""
+        with self._writing() as db:
+            db.execute("update games set ended = null where id = ?", (game_id,))
+
+    def games_ended(self) -> list[tuple[bytes, int]]:
+        """Games that are over, while a re-organisation may undo that, and the heads at which that was seen."""
+        return [(bytes(i), int(e)) for i, e in self._rows("select id, ended from games where ended is not null")]
 
     # ------------------------------------------------------------------ cursors
 

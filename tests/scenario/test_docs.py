@@ -21,6 +21,7 @@ SAYS = {
     "docs/governance.md": [
         "votes: 900,000,000",
         "written: scripts/proposals/",
+        "Staking.minStake",
         "✓ every exit still works",
         "nothing speaks against it",
         "voting begins",
@@ -51,6 +52,7 @@ SAYS = {
         "active stake: 1,500 OPG",
         "executed again here: the same words",
         "it is a 4 says 0x",
+        "request 0x",
         "batch 1",
         "redeemed: 0.02 OPG",
         "collected: 0.002 OPG",

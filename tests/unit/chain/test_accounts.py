@@ -48,6 +48,51 @@ def test_new_key_opens_with_its_password_and_is_never_written_over(tmp_path, mon
     assert load_account(path).address == made
 
 
+@pytest.fixture
+def terminal(monkeypatch):
+    """`terminal("secret", "secret")`: somebody types that where passwords are asked for; gives what is still to be typed."""
+
+    def types(*answers: str) -> list[str]:
+        left = list(answers)
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", lambda prompt: left.pop(0))
+        return left
+
+    return types
+
+
+def test_new_password_is_asked_for_twice(tmp_path, monkeypatch, terminal):
+    left = terminal("secret", "secret")
+    made = new_keystore(tmp_path / "new.json")
+    assert left == []
+    monkeypatch.setenv("OPG_PASSWORD", "secret")
+    assert load_account(tmp_path / "new.json").address == made
+
+
+def test_mistyped_new_password_makes_no_key(tmp_path, terminal):
+    terminal("secret", "sceret")
+    with pytest.raises(NoKey, match="two different"):
+        new_keystore(tmp_path / "new.json")
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_empty_password_makes_no_key(tmp_path, monkeypatch, terminal):
+    terminal("", "")
+    with pytest.raises(NoKey, match="empty"):
+        new_keystore(tmp_path / "new.json")
+    monkeypatch.setenv("OPG_PASSWORD", "")
+    with pytest.raises(NoKey, match="empty"):
+        new_keystore(tmp_path / "new.json")
+    assert not (tmp_path / "new.json").exists()
+
+
+def test_new_key_without_a_terminal_needs_its_password(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(NoKey, match="the new keystore needs a password") as problem:
+        new_keystore(tmp_path / "new.json")
+    assert "OPG_PASSWORD" in problem.value.advice
+
+
 def test_no_key_says_where_to_put_one():
     with pytest.raises(NoKey) as problem:
         load_account()

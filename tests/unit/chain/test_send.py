@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
 
-from opg.chain import Sender
+from opg.chain import Sender, sender
 from opg.chain.deploying import OPG
 from opg.errors import TransactionRefused
 from opg.words import moment
@@ -71,6 +72,17 @@ def test_two_senders_with_one_key_do_not_collide(stage, user):
 def test_log_has_what_was_paid(stage, user):
     ether = stage.chain.w3.eth.get_balance(user.address)
     sent = user.send("OPG", "transfer", stage.owner.address, 1)
-    assert user.log[-1] is sent
+    assert user.log[-1] == replace(sent, receipt=None)
     assert sent.gas > 21_000
     assert ether - stage.chain.w3.eth.get_balance(user.address) == sent.cost
+
+
+def test_log_does_not_grow_for_ever(stage, user, monkeypatch):
+    monkeypatch.setattr(sender, "KEPT", 3)
+    made = Sender(stage.chain, user.account)
+    for number in range(8):
+        made.send("OPG", "transfer", stage.owner.address, 1, label=str(number))
+        assert made.count == number + 1
+        assert made.log[-1].label == str(number)
+        assert all(each.receipt is None for each in made.log)
+        assert min(number + 1, 3) <= len(made.log) <= 6

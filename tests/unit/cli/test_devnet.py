@@ -38,6 +38,14 @@ def test_people_have_keystores_and_opg(devnet):
         assert chain.w3.eth.get_balance(account.address) > 0
 
 
+def test_environment_leaves_the_login_name_alone(devnet):
+    """The names of all people are there, and none that a shell has of its own."""
+    net, _ = devnet
+    lines = (net.folder / "env").read_text().splitlines()
+    names = {line.removeprefix("export ").partition("=")[0] for line in lines}
+    assert names == {"OPG_RPC", "OPG_MANIFEST", "KEYS", "OPG_USER", *(name.upper() for name in set(PEOPLE) - {"user"})}
+
+
 def test_no_key_is_written_in_clear(devnet):
     net, _ = devnet
     keys = [load_account(net.folder / f"{name}.json").key.hex().removeprefix("0x") for name in PEOPLE]

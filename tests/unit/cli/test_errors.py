@@ -64,6 +64,70 @@ def test_no_key_says_where_to_put_one(cli: Cli):
     fails(cli("operator", "stake", "5"), "OPG_PRIVATE_KEY")
 
 
+def test_wrong_key_names_the_keystore(cli: Cli, user):
+    """OPG_PRIVATE_KEY is not looked at where a keystore is named."""
+    deprecate = ["model", "deprecate", "--version-id", "1"]
+    fails(cli(*deprecate, key=user.account), "NotModelOwner", "--keystore or OPG_KEYSTORE")
+
+
+@pytest.mark.parametrize(
+    "command, parts",
+    [
+        (["model", "register", ""], ("BadName(", "1 to 64 printable")),
+        (["model", "register", "mine", "--fee", "60"], ("FeeTooHigh(feeBps=6000", "lower --fee")),
+        (["operator", "commit", "--operator", "0x" + "11" * 20], ("no node's data", "--data")),
+        (["operator", "offer", "--version-id", "1", "--price", "1"], ("is no operator", "opg operator register")),
+    ],
+    ids=lambda value: " ".join(value[:2]),
+)
+def test_refusals_say_what_to_do(cli: Cli, user, command, parts):
+    fails(cli(*command, key=user.account), *parts)
+
+
+def test_version_is_deprecated_once(cli: Cli, stage):
+    deprecate = ["model", "deprecate", "--version-id", "1"]
+    assert cli(*deprecate, key=stage.owner.account)[0] == 0
+    fails(cli(*deprecate, key=stage.owner.account), "AlreadyDeprecated(versionId=1)", "nothing is left to do")
+
+
+def test_more_than_there_is_cannot_be_staked(cli: Cli, host):
+    fails(cli("operator", "stake", "1e30", key=host().operator.account), "SafeCastOverflow", "name a smaller amount")
+
+
+def test_serving_key_that_was_replaced_never_returns(cli: Cli, stage, user):
+    first, second = (stage.local.account().address for _ in range(2))
+    for key in (first, second):
+        register = ["operator", "register", "--key", key, "--endpoint", "https://example.org"]
+        assert cli(*register, key=user.account)[0] == 0
+    register[3] = first
+    fails(cli(*register, key=user.account), "KeyUsed", "opg new-key")
+
+
+@pytest.mark.parametrize("endpoint", ["notaurl", "example.org:8800", "ftp://example.org", "http://", "https://:80"])
+def test_endpoint_that_nobody_can_reach_is_not_registered(cli: Cli, stage, user, endpoint):
+    register = ["operator", "register", "--key", stage.local.account().address, "--endpoint", endpoint]
+    fails(cli(*register, key=user.account), "nobody could reach", "https://")
+    assert stage.chain.read("Staking", "operatorInfo", user.address)[1] == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["node", "--poll", "-1"],
+        ["node", "--poll", "0"],
+        ["node", "--commit-every", "-5"],
+        ["node", "--port", "70000"],
+        ["watch", "--poll", "-1"],
+        ["dispute", "kept.json", "--model", "x.onnx", "--poll", "0"],
+    ],
+    ids=" ".join,
+)
+def test_numbers_that_make_no_sense_are_refused(cli: Cli, command):
+    code, _, err = cli(*command)
+    assert code == 2
+    assert "not in the range" in err or "than or equal" in err
+
+
 def test_keys_are_never_options(cli: Cli):
     key = "0x" + "5e" * 32
     code, _, err = cli("operator", "stake", "5", "--private-key", key)
@@ -88,6 +152,12 @@ def test_wrong_input_shape_is_said_by_the_operator_otherwise(cli: Cli, stage, ho
 def test_input_file_that_is_unreadable(cli: Cli, stage, host, tmp_path):
     options = ["--version-id", "1", "--operator", host().address]
     fails(cli("ask", *options, str(tmp_path / "none.json"), key=stage.local.account()), "cannot read")
+
+
+@pytest.mark.parametrize("option", ["--deposit", "--min-stake", "--tries"])
+def test_what_finds_an_operator_is_refused_where_one_is_named(cli: Cli, stage, option):
+    named = ["--version-id", "1", "--operator", stage.person().address, option, "3", "x.json"]
+    fails(cli("ask", *named, key=stage.local.account()), f"{option} is for finding", "opg channel open")
 
 
 def test_unstaked_operator_is_refused(cli: Cli, stage, tmp_path):
@@ -135,7 +205,7 @@ def test_thaw_that_is_not_over_is_said_with_its_time(cli: Cli, stage):
     operator = stage.operator(1_500, stage.local.account(), "http://x")
     operator.send("Staking", "startThaw", OPG)
     fails(
-        cli("operator", "withdraw", "1", key=operator.account),
+        cli("stake", "withdraw", "1", key=operator.account),
         "thaw 1 of 1 OPG is not over before 20",
         "wait",
         "opg stake withdraw 1",
@@ -165,6 +235,14 @@ def test_amounts_are_exact():
 
 def test_address_that_is_none(cli: Cli):
     fails(cli("operator", "status", "0x12"), "is no address")
+
+
+@pytest.mark.parametrize("command", [["operator", "status"], ["delegate"], ["votes"], ["stake", "delegate"]])
+def test_address_with_a_mistyped_digit_is_refused(cli: Cli, stage, user, command):
+    typed = user.address.swapcase().replace("X", "x")
+    more = ["5"] if command[0] == "stake" else []
+    fails(cli(*command, typed, *more, key=user.account), "wrong checksum", "copy it again")
+    assert int(stage.chain.read("OPG", "delegates", user.address), 16) == 0
 
 
 def test_files_and_versions_have_to_match(cli: Cli, host, user, tmp_path):

@@ -27,6 +27,19 @@ def test_escrow_is_filled_and_emptied(cli: Cli, stage, user):
     assert stage.balance(user.address) == 100 * OPG
 
 
+def test_user_prefers_a_version_and_an_operator(cli: Cli, stage, user):
+    operator = stage.person()
+    named = ["digits.onnx", "--version-id", "1", "--operator", operator.address]
+    assert f"version 1, answered by {operator.address}" in good(cli("escrow", "prefer", *named, key=user.account))
+    preference = ["OpenGradientFacade", "preferenceOf", user.address, "digits.onnx"]
+    assert list(stage.chain.read(*preference)) == [1, operator.address]
+    code, _, err = cli("escrow", "prefer", "bafy", "--version-id", "1", key=user.account)
+    assert code == 1
+    assert "OtherModel" in err
+    good(cli("escrow", "prefer", "digits.onnx", key=user.account))
+    assert list(stage.chain.read(*preference)) == [0, "0x" + "00" * 20]
+
+
 def test_nobody_takes_out_what_is_not_there(cli: Cli, stage, user):
     code, _, err = cli("escrow", "withdraw", key=user.account)
     assert code == 1
@@ -35,6 +48,7 @@ def test_nobody_takes_out_what_is_not_there(cli: Cli, stage, user):
     code, _, err = cli("escrow", "withdraw", "1.5", key=user.account)
     assert code == 1
     assert "NotEnoughEscrow(available=1 OPG, needed=1.5 OPG)" in err
+    assert "take out less" in err
 
 
 def test_refusals_that_others_show_as_hexadecimal_are_explained(cli: Cli, stage):

@@ -51,3 +51,36 @@ def test_wrong_name_of_a_right_file_is_said(cli: Cli, stage):
     number = str(stage.chain.read("Models", "versionCount"))
     code, _, err = cli("model", "check", str(DIGITS), "--version-id", number)
     assert (code, str(file_cid(DIGITS)) in err) == (1, True)
+
+
+def test_models_are_listed_with_their_versions(cli: Cli, stage, published):
+    me = stage.person()
+    code, _, err = cli("model", "register", "tuned", "--fee", "20", "--parent", "1:25", key=me.account)
+    assert code == 0, err
+    _, out, _ = cli("model", "list")
+    assert out.splitlines() == [
+        f"model 1: digits of {stage.owner.address}, 10 % of each fee; versions: 1, {published}",
+        f"model 2: tuned of {me.address}, 20 % of each fee; versions: none yet",
+    ]
+
+
+def test_model_is_shown_with_who_earns_and_who_offers_it(cli: Cli, stage, published, host):
+    made, me = host(), stage.person()
+    cli("model", "register", "tuned", "--fee", "20", "--parent", "1:25", key=me.account)
+    assert cli("model", "metadata", "--model-id", "2", "https://example.org/tuned", key=me.account)[0] == 0
+    assert cli("model", "deprecate", "--version-id", str(published), key=stage.owner.account)[0] == 0
+    _, out, _ = cli("model", "show", "1")
+    for words in (f"offered by {made.address}", "1 OPG", f"{file_cid(DIGITS)}, deprecated", "none stated"):
+        assert words in out, out
+    _, out, _ = cli("model", "show", "2")
+    rows = [[cell.strip() for cell in line.split("│")[1:3]] for line in out.splitlines() if "│" in line]
+    assert ["of that, model 2", "75 %"] in rows
+    assert ["of that, model 1", "25 %"] in rows
+    assert ["metadata", "https://example.org/tuned"] in rows
+
+
+def test_model_that_is_not_there(cli: Cli):
+    code, _, err = cli("model", "show", "9")
+    assert code == 1
+    assert "NoSuchModel" in err
+    assert "opg model list" in err

@@ -87,8 +87,8 @@ def test_nothing_leaves_before_its_time(cli: Cli, stage, operator, lent):
         fails(cli("stake", "withdraw", *arguments, **mine), f"thaw 1 of 30 OPG is not over before {until}", "wait")
     fails(cli("stake", "withdraw", "7", **mine), "you have no thaw 7", "opg stake show")
     stage.local.advance(LOCAL.thawing_seconds)
-    fails(cli("operator", "withdraw", "1", key=operator.account), "you have no thaw 1", "opg stake show")
-    good(cli("operator", "withdraw", "1", **mine))
+    fails(cli("stake", "withdraw", "1", key=operator.account), "you have no thaw 1", "opg stake show")
+    good(cli("stake", "withdraw", "1", **mine))
     fails(cli("stake", "withdraw", "1", **mine), "you have no thaw 1")
 
 

@@ -72,7 +72,7 @@ def test_operator_registers_stakes_offers_and_leaves(cli: Cli, stage):
         assert words in status
     assert "thaw 1 is over at" in good(cli("operator", "thaw", "1500", **mine))
     stage.local.advance(stage.chain.read("Staking", "thawingSeconds"))
-    assert "withdrawn: 1,500 OPG" in good(cli("operator", "withdraw", "1", **mine))
+    assert "withdrawn: 1,500 OPG" in good(cli("stake", "withdraw", "1", **mine))
     assert "no" in good(cli("operator", "status", me.address))
 
 

@@ -34,8 +34,9 @@ def test_environment_fills_in(tmp_path, monkeypatch):
     monkeypatch.setenv("SEA_GUARDIAN", GUARDIAN.lower())
     assert Network.load(str(path)).guardian == GUARDIAN
     monkeypatch.delenv("SEA_GUARDIAN")
-    with pytest.raises(BadNetwork, match="SEA_GUARDIAN"):
+    with pytest.raises(BadNetwork, match="SEA_GUARDIAN") as problem:
         Network.load(str(path))
+    assert "export SEA_GUARDIAN=" in problem.value.advice
 
 
 @pytest.mark.parametrize("name", ["base-sepolia", "sepolia", "local"])
@@ -43,6 +44,38 @@ def test_networks_that_come_along_are_right(name, monkeypatch):
     monkeypatch.setenv("OPG_GUARDIAN", GUARDIAN)
     monkeypatch.setenv("OPG_HOLDER", HOLDER.address)
     assert Network.load(name).name == name
+
+
+@pytest.mark.parametrize(
+    "typed, words",
+    [
+        (GUARDIAN[:-1], "guardian .* is no address"),  # a digit is missing: no zero takes its place
+        ("0x123", "guardian '0x123' is no address"),
+        ("1234", "guardian '1234' is no address"),
+        (GUARDIAN[2:], "is no address"),
+        (GUARDIAN.replace("B7", "b7"), "guardian .* has a wrong checksum"),
+    ],
+)
+def test_mistyped_addresses_are_refused_without_quotes_too(tmp_path, monkeypatch, typed, words):
+    path = tmp_path / "sea.yaml"
+    monkeypatch.setenv("SEA_GUARDIAN", typed)
+    for written in (typed, "${SEA_GUARDIAN}"):
+        path.write_text(SEA_YAML.replace(f'"{GUARDIAN}"', written))
+        with pytest.raises(BadNetwork, match=words):
+            Network.load(str(path))
+
+
+def test_mistyped_holder_gets_nothing(tmp_path):
+    path = tmp_path / "sea.yaml"
+    path.write_text(SEA_YAML.replace(f'"{HOLDER.address}"', HOLDER.address[:-1]))
+    with pytest.raises(BadNetwork, match=f"the allocation to '{HOLDER.address[:-1]}' is no address"):
+        Network.load(str(path))
+
+
+def test_addresses_need_no_quotes(tmp_path):
+    path = tmp_path / "sea.yaml"
+    path.write_text(SEA_YAML.replace('"', ""))
+    assert Network.load(str(path)).allocations == NETWORK.allocations
 
 
 def test_nobody_can_be_the_guardian():
@@ -99,8 +132,9 @@ REST = {"OPGTimelock": "rest"}
     ],
 )
 def test_what_is_wrong_is_said(change, words):
-    with pytest.raises(BadNetwork, match=words):
+    with pytest.raises(BadNetwork, match=words) as problem:
         Network.parse("sea", GOOD | change)
+    assert problem.value.advice
 
 
 @pytest.mark.parametrize("name", ["chain_id", "guardian", "allocations"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from eth_account import Account
@@ -118,6 +119,17 @@ def test_data_fee_of_a_rollup_is_counted(sea, deployed_once, plan, rehearsal):
         sea.rpc("anvil_setCode", L1_FEE_ORACLE, "0x63000f42405f5260205ff3")
         after = {cost.label: cost.at_most for cost in runner.costs()}
         assert {after[label] - before[label] for label in before} == {2 * 0x000F4240}
+
+
+def test_manifest_that_is_not_there(connected):
+    """What the advice names are options of that command, or other words for its arguments."""
+    refused(connected("verify-deployment", "none.json"), "no deployment manifest at none.json", "name a network")
+    (Path("networks") / "lake.yaml").write_text(SEA_YAML + "explorers: {sourcify: http://127.0.0.1/}\n")
+    refused(connected("publish-sources", "lake"), "no deployment manifest", "opg deploy lake", "--folder")
+
+
+def test_network_without_explorers_says_so(connected):
+    refused(connected("publish-sources", "sea"), "sea names no explorers", "docs/deploying.md")
 
 
 def test_guardian_cannot_be_the_deployer(funded, connected, tmp_path):

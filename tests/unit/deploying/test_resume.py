@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,10 @@ import pytest
 
 from opg.chain import Chain
 from opg.chain.local import LocalChain
-from opg.deploy import Runner, runner, verify
+from opg.deploy import Release, Runner, runner, verify
 from opg.deploy.proxy import PROXY_SENDER
 from opg.errors import DeploymentStuck
-from tests.unit.deploying.conftest import CHAIN_ID
+from tests.unit.deploying.conftest import CHAIN_ID, HOLDER
 
 SEND = "eth_sendRawTransaction"
 GENESIS_TIME = 1_700_000_000
@@ -102,6 +103,25 @@ def test_run_that_begins_where_all_is_done_sends_nothing(deployed):
     again = Runner(deployed.local.chain, deployed.deployer, deployed.plan).run()
     assert again == deployed.deployment
     assert deployed.local.chain.w3.eth.get_transaction_count(deployed.deployer.address) == before
+
+
+def test_manifest_of_another_deployment_on_the_chain_is_kept(deployed, tmp_path):
+    """What is on chain already is only written down here: first beside nothing, then beside itself, then beside another one."""
+    said: list[str] = []
+    release = Release(deployed.plan.network, deployed.local.chain, deployed.deployer, tmp_path, said.append)
+    folder = tmp_path / str(CHAIN_ID)
+    for _ in range(2):
+        release.run()
+        assert not list(folder.glob("[ms]*-0x*"))
+    other = json.loads(release.manifest.read_text())
+    other["addresses"]["Genesis"] = HOLDER.address
+    release.manifest.write_text(json.dumps(other))
+    release.run()
+    kept = folder / f"manifest-{HOLDER.address}.json"
+    assert json.loads(kept.read_text()) == other
+    assert (folder / f"sources-{HOLDER.address}" / "OPG.json").is_file()
+    assert json.loads(release.manifest.read_text())["addresses"] == deployed.plan.addresses
+    assert any("another deployment" in line and str(kept) in line for line in said)
 
 
 def test_without_the_journal_the_chain_alone_tells_where_it_stopped(empty_sea, plan, rehearsal, tmp_path):

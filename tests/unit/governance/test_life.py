@@ -163,7 +163,21 @@ def test_who_has_no_votes_is_told_what_to_do(cli, governance, stage, written):  
     path = str(written(THRESHOLD))
     poor = stage.person()
     fails(cli("proposal", "submit", path, key=poor.account), "GovernorInsufficientProposerVotes", "opg delegate")
+    fails(cli("proposal", "submit", path, key=poor.account), "threshold=1 OPG")
+    fails(
+        cli("proposal", "vote", path, "for", key=stage.bank.account),
+        "GovernorNonexistentProposal",
+        "opg proposal submit",
+    )
     good(cli("proposal", "submit", path, key=stage.bank.account))
+    fails(cli("proposal", "vote", path, "for", key=stage.bank.account), "voting has not begun", "it begins 20")
     stage.local.advance(62)
     fails(cli("proposal", "vote", path, "for", key=poor.account), "had no votes when voting began", "opg delegate")
     fails(cli("proposal", "vote", path, "maybe", key=stage.bank.account), "is no vote")
+
+
+def test_nobody_votes_when_voting_is_over(cli, governance, stage, written):  # noqa: F811
+    path = str(written(THRESHOLD))
+    good(cli("proposal", "submit", path, key=stage.bank.account))
+    stage.local.advance(62 + stage.chain.read("OPGGovernor", "votingPeriod"))
+    fails(cli("proposal", "vote", path, "for", key=stage.bank.account), "voting is over: defeated", "nothing more")

@@ -7,7 +7,20 @@ from datetime import date
 import pytest
 
 from opg.errors import BadInput
-from opg.governance import OPG, Disputes, OPGGovernor, days, hours, set_, stream, tokens
+from opg.governance import (
+    OPG,
+    Disputes,
+    OPGGovernor,
+    bps,
+    contract,
+    days,
+    hours,
+    percent,
+    set_,
+    settable,
+    stream,
+    tokens,
+)
 from opg.governance.proposal import build, decode_proposal, items
 from opg.governance.script import load_script, new_script
 
@@ -80,9 +93,28 @@ def test_calls_that_are_none(written, call, says):
         load_script(written(("Do it", call)))
 
 
+def test_all_that_can_be_set_is_listed_and_can_be_set():
+    listed = settable()
+    assert {"Staking.minStake", "Inference.collateral", "Channels.protocolFeeBps", "OPGTimelock.delay"} <= set(listed)
+    assert {"OPGGovernor.quorumNumerator", "OPGGovernor.lateQuorumVoteExtension", "Guardian.guardian"} <= set(listed)
+    assert not {"Disputes.bond", "Models.licence", "Staking.commission"} & set(listed)
+    for name in listed:
+        place, _, member = name.partition(".")
+        assert set_(getattr(contract(place), member), 1).abi["stateMutability"] == "nonpayable"
+
+
 def test_arguments_that_do_not_fit(proposed):
     with pytest.raises(BadInput, match=r"OPG.transfer\(address, uint256\)"):
         proposed(("Pay", "OPG.transfer('nobody', tokens(1))"))
+
+
+MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
+
+
+@pytest.mark.parametrize("call", [f"grant('{MISTYPED}', tokens(1))", f"stream('{MISTYPED}', tokens(1), 0, days(1))"])
+def test_nothing_is_paid_to_a_mistyped_address(proposed, call):
+    with pytest.raises(BadInput, match="wrong checksum"):
+        proposed(("Pay", call))
 
 
 def test_a_docstring_that_says_something_else(written):
@@ -101,6 +133,10 @@ def test_a_docstring_that_is_not_numbered(written):
 
 def test_units():
     assert (hours(1.5), days(2), tokens("0.5"), tokens(3)) == (5_400, 172_800, 5 * 10**17, 3 * 10**18)
+    assert (bps(5), bps(500), percent(5)) == (5, 500, 5)
+    for wrong in (-1, 10_001, 0.5):
+        with pytest.raises(BadInput, match=r"basis points|no share"):
+            bps(wrong)
     assert set_(OPGGovernor.quorumNumerator, 5).function == "updateQuorumNumerator"
     assert OPG.transfer("0x", 1).contract == "OPG"
     with pytest.raises(BadInput, match="is no function"):

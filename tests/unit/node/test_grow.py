@@ -36,6 +36,7 @@ def test_every_look_goes_through_an_index(store):
     store.fulfilled(5, 10)
     store.voucher_totals("0x")
     store.channel(b"x")
+    store.games_ended()
     store._reading.set_trace_callback(None)
     assert len(queries) >= 12
     for query in set(queries):

@@ -197,3 +197,31 @@ def test_info_says_who_serves_what_for_how_much(served):
     info = http.get("/opg/v1/info").json()
     assert (info["operator"], info["key"]) == (host.address, host.key.address)
     assert (info["versions"], info["price"]) == ([1], "0")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status"),
+    [
+        ("/opg/v1/infer", {"version": "\ud800", "inputs": []}, 404),
+        ("/opg/v1/infer", {"version": 1, "inputs": {"\ud800": []}}, 422),
+        ("/opg/v1/infer", {"version": 1, "inputs": [{"words": "\ud800"}]}, 422),
+        ("/opg/v1/infer", {"version": 1, "inputs": ["\ud800"]}, 422),
+        ("/v2/models/digits/infer", {"inputs": [{"name": "image", "datatype": "\ud800", "shape": [1]}]}, 422),
+        ("/v2/models/digits/infer", {"inputs": [{"name": "\ud800"}]}, 422),
+        ("/v2/models/digits/infer", {"inputs": [], "outputs": [{"name": "\ud800"}]}, 422),
+        ("/v2/models/digits/infer", {"inputs": [], "parameters": {"opg_ask": "\ud800"}}, 422),
+    ],
+)
+def test_letters_that_no_encoding_has_are_refused(served, path, content, status):
+    """JSON can say them; a reply that quotes them must not fail."""
+    reply = served[1].post(path, content=json.dumps(content).encode())
+    assert reply.status_code == status, reply.text
+    assert reply.json()["reason"]
+
+
+@pytest.mark.parametrize("digits", [79, 4_301, 5_000])
+def test_number_of_a_model_that_no_number_is_so_long_as_is_not_found(served, digits):
+    for path in ("/v2/models/{}", "/v2/models/{}/ready", "/v2/models/digits/versions/{}"):
+        assert served[1].get(path.format("1" * digits)).status_code == 404
+    for path in ("/opg/v1/batch/{}", "/opg/v1/batch/0x" + "00" * 32 + "/{}"):
+        assert served[1].get(path.format("1" * digits)).status_code in (400, 404)

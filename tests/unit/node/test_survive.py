@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
@@ -14,12 +16,15 @@ from opg import actions
 from opg.answers import SignedAnswer
 from opg.chain import Chain, Sender
 from opg.chain.deploying import OPG
+from opg.chain.structs import Answer
 from opg.challenge import Case, Challenge
 from opg.errors import ChainUnreachable
 from opg.game import Phase
 from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
+from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import AlreadyRunning, StoreFull
+from opg.node.schema import SCHEMA
 from opg.versions import load_version
 from opg.vouchers import make_voucher
 from scripts.liar import LyingExecutor
@@ -28,6 +33,8 @@ from tests.stage import PRICE, channel
 from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
+
+GAME = Answer(bytes(32), 1, bytes(32), bytes(32), "0x" + "11" * 20, 5)
 
 
 class Wire:
@@ -391,8 +398,36 @@ def test_second_node_on_the_same_data_is_refused(host):
         pass
 
 
+def test_data_is_for_the_operator_alone(tmp_path):
+    """Inputs of users, and vouchers. Files of an older program are closed up."""
+    path = tmp_path / "node.sqlite"
+    path.touch(0o644)
+    store = Store(path)
+    store.set_cursor("events", 1)
+    modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+    store.close()
+    assert modes == dict.fromkeys(("node.sqlite", "node.sqlite-wal", "node.sqlite-shm"), 0o600)
+
+
+def test_data_of_the_format_before_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "node.sqlite"
+    old = SCHEMA.replace("not null default 1,\n    ended integer", "not null default 1\n").replace("= 3", "= 2")
+    old = "\n".join(line for line in old.splitlines() if "ended" not in line and "undo that" not in line)
+    db = sqlite3.connect(path)
+    db.executescript(old)
+    db.execute("insert into games (id, answer) values (x'01', ?)", (json.dumps(GAME.json()),))
+    db.commit()
+    db.close()
+    for _ in range(2):
+        store = Store(path)
+        assert store.games() == [(b"\1", GAME)]
+        store.game_over(b"\1", 5)
+        assert store.games_ended() == [(b"\1", 5)]
+        store.game_on(b"\1")
+        store.close()
+
+
 def test_data_of_another_format_is_refused(tmp_path):
-    import sqlite3
 
     from opg.errors import OPGError
 
@@ -417,6 +452,36 @@ def test_url_of_the_ethereum_node_is_not_told(stage, host, wire, picture):
     for reply in replies:
         assert f"127.0.0.1:{wire.port} (" in reply.text
         assert "SECRET" not in reply.text
+
+
+def test_end_of_a_dispute_that_is_taken_away_is_seen_after_a_restart(stage, host, picture):
+    """The game goes on then, and waits for the operator."""
+    made = host(max_skew_seconds=0)
+    challenge = accused(stage, made, picture)
+    made.node.tick()
+    mark = stage.local.rpc("evm_snapshot")
+    stage.local.advance(stage.chain.read("Disputes", "clockSeconds") + 3_600)
+    for _ in range(2):
+        made.node.tick()
+    assert made.node.store.games() == []
+    stage.local.rpc("evm_revert", mark)
+    challenge.step()
+    assert read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+    again(made, stage).tick()
+    assert not read_game(stage.chain, challenge.game_id).phase.waits_for_operator
+
+
+def test_end_of_a_dispute_that_lies_deep_is_looked_at_no_more(stage, host, picture):
+    made = host(max_skew_seconds=0)
+    accused(stage, made, picture)
+    made.node.tick()
+    stage.local.advance(stage.chain.read("Disputes", "clockSeconds") + 3_600)
+    for _ in range(2):
+        made.node.tick()
+    assert len(made.node.store.games_ended()) == 1
+    stage.local.rpc("anvil_mine", hex(REORG_BLOCKS + 1))
+    made.node.tick()
+    assert made.node.store.games_ended() == made.node.store.games() == []
 
 
 # ---------------------------------------------------------------------- one thing that fails

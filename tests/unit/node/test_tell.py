@@ -101,3 +101,10 @@ def test_command_without_a_node_says_so(cli: Cli, tmp_path):  # noqa: F811
     assert (code, "no node's data" in told) == (1, True)
     code, _, told = cli("node")
     assert (code, "nothing to serve is named" in told) == (1, True)
+
+
+def test_text_of_a_stranger_is_no_line_of_its_own(capfd, monkeypatch):
+    monkeypatch.delenv("OPG_LOG", raising=False)
+    say("ERROR", at="/v2/x\n12:00:00  ALARM  reason=chain\x1b[2J")
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.endswith(r"at=/v2/x\n12:00:00  ALARM  reason=chain\x1b[2J")
