@@ -229,6 +229,14 @@ def test_share_that_is_none(cli: Cli, user, text):
     fails(cli("stake", "commission", text, key=user.account), "is not a share")
 
 
+def test_price_that_nobody_could_pay(cli: Cli, user):
+    fails(
+        cli("operator", "offer", "--version-id", "1", "--price", "1e30", key=user.account),
+        "more than there can be",
+        "none",
+    )
+
+
 def test_amounts_are_exact():
     assert amount("123456789.123456789012345678") == 123456789123456789012345678
 
