@@ -13,7 +13,7 @@ from web3.contract.contract import ContractConstructor, ContractFunction
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 
 from opg.chain.connection import Chain, refusal
-from opg.errors import TransactionLost, TransactionRefused
+from opg.errors import ChainUnreachable, TransactionLost, TransactionRefused
 from opg.log import say
 
 MAX_GAS = 16_777_216  # EIP-7825: what one transaction may use
@@ -169,7 +169,7 @@ class Sender:
             for each in hashes:
                 try:
                     return self.chain.rpc(lambda each=each: self.chain.w3.eth.get_transaction_receipt(each))
-                except TransactionNotFound:
+                except (TransactionNotFound, ChainUnreachable):  # it was sent: only its receipt tells what came of it
                     continue
             now = time.monotonic()
             if now - begin > TIMEOUT_SECONDS:
@@ -178,10 +178,11 @@ class Sender:
                     "look it up; it may still be included",
                 )
             if now - raised > RAISE_AFTER_SECONDS:
-                self._push_out(fields["nonce"])
-                fees = self._fees()
-                raised, tip, cap = now, max(tip * 5 // 4, fees[0]), max(cap * 5 // 4, fees[1])
-                with suppress(Web3RPCError):  # included meanwhile, or the node keeps the first one
+                raised = now
+                with suppress(Web3RPCError, ChainUnreachable):  # included meanwhile, or the node keeps the first one
+                    self._push_out(fields["nonce"])
+                    fees = self._fees()
+                    tip, cap = max(tip * 5 // 4, fees[0]), max(cap * 5 // 4, fees[1])
                     hashes.append(self._broadcast(call, fields, tip, cap))
             time.sleep(POLL_SECONDS if now - begin < 2 else POLL_SECONDS_LATER)
 

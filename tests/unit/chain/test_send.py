@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+import requests
 from eth_account import Account
 
 from opg.chain import Sender, sender
@@ -36,6 +37,21 @@ def test_error_of_another_contract_is_known_too(stage, user):
     with pytest.raises(TransactionRefused) as refused:
         user.send("Channels", "deposit", user.address, OPG)
     assert refused.value.name == "ERC20InsufficientAllowance"
+
+
+def test_connection_that_breaks_after_sending_loses_nothing(stage, user, monkeypatch):
+    """Whoever is told that nobody answers would send it again."""
+    eth, broken = user.chain.w3.eth, iter([requests.ConnectionError()] * 3)
+    real = eth.get_transaction_receipt
+
+    def receipt(of):
+        for problem in broken:
+            raise problem
+        return real(of)
+
+    monkeypatch.setattr(eth, "get_transaction_receipt", receipt)
+    sent = user.send("OPG", "transfer", stage.owner.address, OPG)
+    assert sent.receipt["status"] == 1
 
 
 def test_account_without_ether_is_told_so(stage):
