@@ -266,6 +266,8 @@ def operator_offer(
     from opg import actions
 
     wei = actions.NO_LONGER_OFFERED if price == "none" else amount(price)
+    if price != "none" and wei >= actions.NO_LONGER_OFFERED:
+        raise BadInput(f"{price} OPG is more than there can be", "name a price that somebody can pay, or `none`")
     sender = sender_of(connect(rpc, manifest), keystore)
     if int(sender.chain.read("Staking", "operatorInfo", sender.address)[0], 16) == 0:
         raise StakeRefused(f"{sender.address} is no operator: nobody could ask it", ADVICE["NotAnOperator"])

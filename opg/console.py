@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RPC = "http://127.0.0.1:8545"
 
-MAX_WEI = 2**96 - 1  # the contracts keep no more; this one itself means: no longer offered
+MAX_WEI = 1 << 255  # what contracts take as a number; most of them refuse far less
 DIGITS = 100
 PIPED = 500  # what another program reads is not folded
 out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)

@@ -146,7 +146,7 @@ def _judge_here(version_id: int, subjects: Sequence[Subject]) -> list[Verdict]:
 class Cluster:
     """On the workers of a dask cluster, wherever they are: `dask scheduler`, and `dask worker ADDRESS` on each machine.
 
-    Needs the extra `watch`. A version goes to each worker once. What was on a worker that dies is done by another one.
+    Needs the extra `watch`. A version goes to each worker once, and again when all that had it are gone. What was on a worker that dies is done by another one.
     """
 
     def __init__(self, address: str) -> None:
@@ -165,7 +165,8 @@ class Cluster:
         return max(1, sum(self._client.nthreads().values()))
 
     def submit(self, version: LoadedVersion, subjects: Sequence[Subject]) -> Future[list[Verdict]]:
-        if version.id not in self._versions:
+        there = self._versions.get(version.id)
+        if there is None or there.status != "finished":  # those that had it are gone
             self._versions[version.id] = self._client.scatter(version, broadcast=True)
         return self._client.submit(judge, self._versions[version.id], list(subjects), pure=False)
 

@@ -47,7 +47,7 @@ class Fetcher:
             done, _ = wait(self._running, min(PATIENCE_SECONDS, left), FIRST_COMPLETED)
             if not done:
                 return
-            for future in done:
+            for future in sorted(done, key=lambda each: self._running[each].id):
                 batch = self._running.pop(future)
                 if known.get(batch.id) == batch:  # else a re-organisation took it away
                     yield batch, future

@@ -218,7 +218,7 @@ def test_account_without_ether_is_told(cli: Cli):
 
 @pytest.mark.parametrize(
     "text",
-    ["five", "-1", "1e-19", "nan", "inf", "", "1e999999", "1e-999999", "1e-9999999999999999999", "1e400", "9" * 40],
+    ["five", "-1", "1e-19", "nan", "inf", "", "1e999999", "1e-999999", "1e-9999999999999999999", "1e400", "9" * 70],
 )
 def test_amount_that_is_none(cli: Cli, user, text):
     fails(cli("operator", "stake", "--", text, key=user.account), "is not an amount", "12.5")
@@ -227,6 +227,14 @@ def test_amount_that_is_none(cli: Cli, user, text):
 @pytest.mark.parametrize("text", ["1e999999", "100.01", "1e-999999"])
 def test_share_that_is_none(cli: Cli, user, text):
     fails(cli("stake", "commission", text, key=user.account), "is not a share")
+
+
+def test_price_that_nobody_could_pay(cli: Cli, user):
+    fails(
+        cli("operator", "offer", "--version-id", "1", "--price", "1e30", key=user.account),
+        "more than there can be",
+        "none",
+    )
 
 
 def test_amounts_are_exact():

@@ -136,3 +136,19 @@ def test_engine_that_breaks_down_loses_nothing(stage, host, picture, tmp_path, c
         tower.fetcher.later.clear()
         tower.audit()
     assert tower.report()["audited"] == 1
+
+
+def test_a_version_that_all_workers_took_along_is_sent_again(version, subjects):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as workers:
+        engine = Cluster(workers.scheduler_address)
+        assert engine.submit(version, subjects).result() == VERDICTS
+        workers.scale(0)
+        until = time.monotonic() + 30
+        while engine._versions[version.id].status == "finished":
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        workers.scale(1)
+        engine._client.wait_for_workers(1, timeout=30)
+        assert engine.submit(version, subjects).result(timeout=30) == VERDICTS
+        engine.close()

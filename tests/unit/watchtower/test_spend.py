@@ -78,7 +78,8 @@ def test_the_most_valuable_is_disputed_first_and_what_brings_nothing_not_at_all(
     tower = Watchtower(stage.chain, stage.person(opg=60), [DIGITS], tmp_path / "tower.sqlite", Rules(budget=BOND))
     with poor.serving(), rich.serving():
         play(tower, poor, rich, rounds=60)
-    assert opened(stage) == [*good, other, fourth]
+    *first, last = opened(stage)
+    assert (sorted(first), last) == (sorted([*good, other]), fourth)
     assert not refuted(stage, fifth)
     assert stakes(stage, poor) == 0
     assert (tower.report()["won"], tower.report()["waiting"]) == (5, 1)
