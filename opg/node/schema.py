@@ -7,8 +7,10 @@ import sqlite3
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from opg.errors import OPGError
+from opg.keeping import PRIVATE, keep_private
 
 SCHEMA = """
 create table if not exists answers (
@@ -64,15 +66,14 @@ pragma user_version = 3;
 """
 FORMAT = 3
 OLDER = {2: "alter table games add column ended integer"}  # what makes the next format of one
-PRIVATE = 0o600
 WAITING = "batch is null and length(signature) > 0"
 
 
 def connect(path: str) -> sqlite3.Connection:
     """A connection that is durable: a commit is on the disk when it returns. The files are for this user's eyes only."""
     with suppress(OSError):  # of which SQLite tells
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))  # SQLite gives its -wal and -shm the same mode
-    for each in (path, f"{path}-wal", f"{path}-shm"):
+        keep_private(Path(path))  # -wal and -shm get its mode
+    for each in (f"{path}-wal", f"{path}-shm"):
         with suppress(OSError):
             os.chmod(each, PRIVATE)
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -27,6 +29,7 @@ from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA
 from opg.versions import load_version
 from opg.vouchers import make_voucher
+from scripts.bench_node import answer
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
 from tests.stage import PRICE, channel
@@ -628,3 +631,24 @@ def test_clock_that_was_set_back_stops_no_batches(stage, host, picture, request)
     ask(stage, made, picture, 1)
     made.node.tick()
     assert made.node.store.uncommitted_count() == 0
+
+
+def test_log_stays_whole_when_others_look_into_it_and_go(tmp_path):
+    """SQLite tells by its locks on the file whether somebody is still there; the last one to leave takes the log of writes away."""
+    path = tmp_path / "node.sqlite"
+    look = f"""
+from pathlib import Path
+from opg.node import Store
+store = Store(Path({str(path)!r}))
+print(store.answer_count())
+store.close()
+"""
+
+    def seen_by_another() -> int:
+        return int(subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True).stdout)
+
+    store = Store(path)
+    for number in range(3):
+        store.keep(answer())
+        assert seen_by_another() == number + 1
+    store.close()
