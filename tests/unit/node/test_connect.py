@@ -91,7 +91,8 @@ def test_connection_that_asks_again_and_again_stays(served):
             made.sendall(WHOLE)
             reply = b""
             while b'{"live": true}' not in reply:  # its head may come by itself
-                assert (more := made.recv(65_536)), reply
+                more = made.recv(65_536)
+                assert more, reply
                 reply += more
             assert reply.startswith(b"HTTP/1.1 200")
             time.sleep(0.5)
