@@ -41,6 +41,12 @@ def test_the_smaller_minimum_is_enough_to_finish(evm, staking, bob):
         assert staking.mayFinish(bob)
 
 
+def test_a_later_vote_brings_no_older_minimum_back(evm, staking):
+    staking.setMinStake(MIN_STAKE + 1, sender=VOTES)
+    evm.sleep(THAWING_SECONDS + 1)
+    assert staking.setMinStake(MIN_STAKE + 2, sender=VOTES).event("MinStakeSet").finishing == MIN_STAKE + 1
+
+
 def test_nobody_finishes_with_less_than_the_first_minimum(evm, staking, bob):
     staking.stake(MIN_STAKE - 1, sender=bob)
     assert not staking.mayFinish(bob)
