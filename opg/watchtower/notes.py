@@ -42,7 +42,6 @@ create table if not exists counts (what text primary key, number integer not nul
 create table if not exists cursors (name text primary key, block integer not null) strict;
 create table if not exists secrets (name text primary key, value blob not null) strict;
 """
-ENDED = ("won", "lost", "moot", "late")
 
 
 @dataclass(frozen=True)
