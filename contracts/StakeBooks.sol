@@ -73,8 +73,7 @@ abstract contract StakeBooks is IStaking {
 
     /// @inheritdoc IStaking
     function mayFinish(address operator) external view returns (bool) {
-        Minimum memory m = _minimum;
-        return _operators[operator].active() >= (block.timestamp <= m.until ? m.finishing : m.amount);
+        return _operators[operator].active() >= _enoughToFinish();
     }
 
     /// @inheritdoc IStaking
@@ -186,6 +185,11 @@ abstract contract StakeBooks is IStaking {
     }
 
     /* INTERNAL */
+
+    function _enoughToFinish() internal view returns (uint256) {
+        Minimum memory m = _minimum;
+        return block.timestamp <= m.until ? m.finishing : m.amount;
+    }
 
     function _poolOf(Thaw memory t) internal view returns (Pool memory) {
         return t.own ? _operators[t.operator].own : _delegated[t.operator].pool;

@@ -355,9 +355,8 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     function _setMinStake(uint256 amount) private {
         Bounds.check("minStake", amount, 1, MAX_MIN_STAKE);
-        Minimum memory m = _minimum;
-        uint256 enough = block.timestamp <= m.until ? m.finishing : m.amount;
-        if (m.amount == 0 || enough > amount) enough = amount;
+        uint256 enough = _enoughToFinish();
+        if (enough == 0 || enough > amount) enough = amount;
         uint256 until = block.timestamp + thawingSeconds;
         _minimum = Minimum(amount.toUint96(), enough.toUint96(), until.toUint40());
         emit MinStakeSet(amount, enough, until);
