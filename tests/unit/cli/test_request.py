@@ -75,6 +75,7 @@ def test_refuted_answer_is_paid_back(cli: Cli, stage, host, user, asked):
         made.node.tick()
         until -= 1
         assert until, "the game does not end"
+    stage.local.advance(1)  # no request ends in the second of its answer
     assert "1 OPG are" in good(cli("request", "refund", number, key=stage.person().account))
     assert ", refuted, and paid back; nothing more" in good(cli("request", "list", user.address))
     assert stage.chain.read("Inference", "creditOf", user.address) == OPG
