@@ -45,6 +45,7 @@ from opg.console import (
     shown,
     stop_event,
     tell,
+    was_interrupted,
 )
 from opg.console import table as _table
 from opg.errors import ADVICE, BadInput, OPGError, StakeRefused
@@ -62,7 +63,9 @@ class Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except BaseException as problem:
+            if not was_interrupted(problem):
+                raise
             command = ctx.invoked_subcommand
             sent = "a transaction that was sent happens all the same: look before you do it again"
             tell(OPGError(f"opg {command} was interrupted", INTERRUPTED.get(command, sent)))

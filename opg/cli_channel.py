@@ -95,7 +95,9 @@ def channel_status(
 @key_app.command("authorise")
 def key_authorise(
     key: Key,
-    days: Annotated[float, typer.Option(min=0, help="How long, from now on.")] = 30.0,
+    days: Annotated[
+        float, typer.Option(min=0, help="How long, from now on; nodes take no key that ends within two days.")
+    ] = 30.0,
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,

@@ -148,3 +148,10 @@ def stop_event() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def was_interrupted(problem: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: a library in C that is being loaded makes an ImportError of it."""
+    while problem is not None and not isinstance(problem, KeyboardInterrupt):
+        problem = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
+    return problem is not None

@@ -14,6 +14,11 @@ def shown(wei: int) -> str:
     return f"{Decimal(wei) / OPG:,f} OPG"
 
 
+def ether(wei: int) -> str:
+    """An amount of ether, to a millionth: `0.012000 ETH`."""
+    return f"{Decimal(wei) / 10**18:,.6f} ETH"
+
+
 def percent(bps: int) -> str:
     """Basis points: `12.5 %`."""
     return f"{(Decimal(bps) / 100).normalize():f} %"

@@ -25,6 +25,7 @@ from opg.deploy.journal import Attempt, Journal
 from opg.deploy.plan import GENESIS, Plan
 from opg.deploy.proxy import PROXY, PROXY_CODE, PROXY_GAS, PROXY_PRICE, PROXY_SENDER, PROXY_TRANSACTION
 from opg.errors import DeploymentStuck, TransactionRefused, Underfunded
+from opg.words import ether
 
 MAX_GAS = 16_777_216  # EIP-7825
 GAS_MARGIN = 1.35  # what is refunded in the end, a fifth at most, has to be there meanwhile
@@ -121,9 +122,9 @@ class Runner:
         needed = sum(cost.at_most for cost in self.costs())
         if (there := self._balance(self.account.address)) < needed:
             raise Underfunded(
-                f"the deployer {self.account.address} has {_ether(there)} ETH; "
-                f"the whole deployment may take {_ether(needed)} ETH",
-                f"send {_ether(needed - there)} ETH to it on chain {self.chain.id}",
+                f"the deployer {self.account.address} has {ether(there)}; "
+                f"the whole deployment may take {ether(needed)}",
+                f"send {ether(needed - there)} to it on chain {self.chain.id}",
             )
 
     # ------------------------------------------------------------------ doing it
@@ -376,7 +377,3 @@ def _known(problem: Exception) -> bool:
 
 def _text(problem: Exception) -> str:
     return str(getattr(problem, "message", None) or problem)
-
-
-def _ether(wei: int) -> str:
-    return f"{wei / 10**18:.6f}"

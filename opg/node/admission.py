@@ -18,6 +18,7 @@ from opg.node.store import Store
 from opg.node.view import ChainView
 from opg.versions import LoadedVersion, bundle
 from opg.vouchers import SignedVoucher, check_voucher
+from opg.words import shown
 
 MAX_ASK_SECONDS = 3600  # a request may not be kept for longer than that
 MAX_CHANNELS = 100_000  # kept in memory
@@ -119,7 +120,7 @@ class Till:
         if self.price == 0:
             return None
         if order.voucher is None:
-            raise PaymentRequired(f"an answer costs {self.price} wei of OPG", "send a voucher")
+            raise PaymentRequired(f"an answer costs {shown(self.price)}", "send a voucher")
         signed = SignedVoucher.from_json(order.voucher)
         model = order.version.model_id
         try:
@@ -160,7 +161,7 @@ class Till:
         best = channel.best.voucher.total if channel.best is not None else 0
         if max(voucher.total, best if own else 0) < needed:
             raise PaymentRequired(
-                f"the voucher's total must be {needed} wei, it is {voucher.total}", "sign a higher one"
+                f"the voucher's total must be {shown(needed)}, it is {shown(voucher.total)}", "sign a higher one"
             )
         if voucher.total > best:
             channel.best = signed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from web3.exceptions import Web3Exception
@@ -23,7 +24,9 @@ from opg.node.batches import REORG_BLOCKS, check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, Busy, WorkerFailed
+from opg.node.executions import Executions
 from opg.node.income import Endings, check_redeemed, gas_worth, redeem_vouchers, worthwhile
+from opg.words import ether
 
 if TYPE_CHECKING:
     from opg.node.node import Node
@@ -40,6 +43,8 @@ OPEN = (1).to_bytes(32, "big")  # `Inference.requestState` of a request that wai
 RECENT_SECONDS = 1_800  # a re-organisation does not reach further back
 ROUND_SECONDS = 30.0  # for deeds of one kind: a dispute may have begun meanwhile
 MAX_REDEEMED = 200  # vouchers a round
+DEFENCE_GAS = 3_000_000  # all moves of the operator in one game: two levels of a trace, three of a large result, a chunk; and room
+PURSE_SECONDS = 60.0
 MAX_TRIED = 10_000
 REMIND_SECONDS = 300.0  # an alarm that lasts is said again
 
@@ -63,7 +68,9 @@ class Duties:
         self._raised: set[str] = set()
         self._last_commit = node.chain.now()
         self._last_redeem = time.monotonic()
+        self._purse_seen = -PURSE_SECONDS
         self.endings = Endings(node.store, node.chain)
+        self.executions = Executions()
         self._seen: dict[tuple[int, str, int], None] = {}  # events of the blocks that are read again
         self._counted = node.sender.count
         self._tried: dict[bytes, float] = {}  # requests, when they were tried last
@@ -81,6 +88,7 @@ class Duties:
         if self._accused:
             self._guarded("defending", self._defend)
         self.alarm("workers", "" if self.node.pool.alive else "no worker process is up")
+        self._guarded("looking into the purse", self._look_into_purse)
         self._guarded("answering on chain", self._fulfil_all)
         self._guarded("collecting fees", self._finalise_all)
         self._guarded("checking batches", check_batches, self.store, self.chain, self.operator, self.node.view.head)
@@ -134,6 +142,17 @@ class Duties:
             if reason not in self._raised:
                 self.alarm(reason, "")
         self.node.metrics.running_games((f"0x{game.hex()}", left) for game, left in self.defence.clocks.items())
+
+    def _look_into_purse(self) -> None:
+        """An alarm while the ether of the serving key would not pay for a defence: without one its stake is lost."""
+        if time.monotonic() - self._purse_seen < PURSE_SECONDS:
+            return
+        eth, key = self.chain.w3.eth, self.sender.address
+        held, price = self.chain.rpc(lambda: eth.get_balance(key)), self.chain.rpc(lambda: eth.gas_price)
+        needed = DEFENCE_GAS * price
+        short = f"{key} has {ether(held)}, a defence takes up to {ether(needed)} at this gas price: send it some"
+        self.alarm("ether", short if held < needed else "")
+        self._purse_seen = time.monotonic()
 
     # ------------------------------------------------------------------ events
 
@@ -201,7 +220,9 @@ class Duties:
     # ------------------------------------------------------------------ on-chain requests
 
     def _fulfil_all(self) -> None:
-        self._some("answering on chain", self._fulfil, self.store.requests("open"))
+        waiting = self.store.requests("open")
+        self.executions.only([request_id for request_id, *_ in waiting])
+        self._some("answering on chain", self._fulfil, waiting)
 
     def _finalise_all(self) -> None:
         now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
@@ -224,7 +245,10 @@ class Duties:
             return
         if not self.node.pool.alive:
             raise WorkerFailed("no worker process is up", "look at the log; give the node more memory")
-        outputs = self.node.pool.run(self.node.versions[request.version], inputs)
+        run = partial(self.node.pool.run, self.node.versions[request.version], inputs)
+        outputs = self.executions.outputs(request_id, run)
+        if outputs is None:
+            return  # it takes long; in a later round
         try:
             self.sender.send("Inference", "fulfil", request.abi(), outputs)
         except TransactionRefused as problem:

@@ -22,6 +22,7 @@ from opg.errors import PaymentRequired
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA, WAITING, check_format, connect, dump, load
 from opg.vouchers import SignedVoucher
+from opg.words import shown
 
 FULL = ("full", "disk I/O error", "readonly", "unable to open")
 
@@ -248,7 +249,8 @@ class Store:
         held, spent = (int(row[0]), int(row[1]) + price) if row else (0, price)
         if max(held, signed.voucher.total) < spent:
             raise PaymentRequired(
-                f"the voucher's total must be {spent} wei, it is {signed.voucher.total}", "sign a higher one"
+                f"the voucher's total must be {shown(spent)}, it is {shown(signed.voucher.total)}",
+                "sign a higher one",
             )
         total, voucher = (
             (signed.voucher.total, json.dumps(signed.json())) if signed.voucher.total > held else (held, row[2])

@@ -14,6 +14,7 @@ from opg.log import say
 from opg.lookback import find_back
 from opg.versions import LoadedVersion
 from opg.watchtower.notes import REORG_BLOCKS, Notes
+from opg.words import shown
 
 BPS = 10_000
 VersionOf = Callable[[int], LoadedVersion | None]  # by number; None: its model is not here
@@ -95,7 +96,7 @@ class Disputes:
         if not self._poor:
             say(
                 "cannot dispute",
-                why=f"{me} has too few OPG: a dispute needs a bond of {self.bond} wei",
+                why=f"{me} has too few OPG: a dispute needs a bond of {shown(self.bond)}",
                 advice="send it some",
             )
         self._poor = True

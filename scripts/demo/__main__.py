@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from opg.console import was_interrupted
 from opg.errors import OPGError
 from scripts.demo.story import Demo
 from scripts.demo.subjects import chosen
@@ -64,10 +65,12 @@ def main() -> int:
         with ended_by_signals(), ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opg-demo-")))
             Demo(chosen(given.model), given.lie_at, folder, stack).play()
-    except KeyboardInterrupt:
-        console.print("\nstopped; nothing is left running")
-        return 130
-    except OPGError as problem:
+    except BaseException as problem:
+        if was_interrupted(problem):
+            console.print("\nstopped; nothing is left running")
+            return 130
+        if not isinstance(problem, OPGError):
+            raise
         console.print(f"\n[bold red]error:[/] {problem}", markup=True, soft_wrap=True)
         if problem.advice:
             console.print(f"  → {problem.advice}", markup=False)

@@ -22,6 +22,7 @@ from opg.tensor.errors import CompileError, TensorError
 from opg.tensor.program import Program
 
 DEEPEST = 16  # functions within functions
+MAX_DIGITS = 12  # of a bound size; a tensor has 2^28 words at most
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def parse_bindings(text: str) -> dict[str, int]:
     found = {}
     for part in filter(None, (p.strip() for p in text.split(","))):
         name, _, number = part.rpartition("=")
-        if not name or not number.isdecimal() or int(number) < 1:
+        if not name or not number.isdecimal() or len(number) > MAX_DIGITS or int(number) < 1:
             raise CompileError(f"binding {part!r} is not NAME=NUMBER, for example batch=1")
         found[name.strip()] = int(number)
     return found

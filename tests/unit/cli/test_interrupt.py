@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from opg.console import was_interrupted
 from tests.unit.deploying.conftest import SEA_YAML
 
 WAIT_SECONDS = 60
@@ -48,3 +49,26 @@ def test_interrupted_command_says_what_may_have_happened(silent, tmp_path, comma
     assert f"error: opg {command[0]} was interrupted" in err
     assert advice in err
     assert "Traceback" not in err
+
+
+def test_ctrl_c_while_a_library_is_loaded_is_told_the_same_way(cli, monkeypatch):
+    """A library in C that is interrupted while it is loaded raises an ImportError."""
+
+    def load(*_):
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("opg.cli.connect", load)
+    code, _, err = cli("collect")
+    assert code == 128 + signal.SIGINT
+    assert "error: opg collect was interrupted" in err
+
+
+def test_problems_of_other_kinds_are_no_interruption():
+    try:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ValueError("of its own") from None
+    except ValueError as problem:
+        assert not was_interrupted(problem)
+    assert not was_interrupted(ImportError("initialization failed"))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from threading import Event
+
 import pytest
 
 from opg import actions
 from opg.chain import Sender
 from opg.chain.deploying import OPG
 from opg.node import Node, Store
+from opg.node.workers import Inline
 
 
 @pytest.fixture
@@ -72,6 +76,36 @@ def test_answer_that_another_process_sent_is_not_sent_again(stage, asked, versio
     stage.local.advance(stage.chain.read("Inference", "windowSeconds") + 1)
     host.node.tick()
     assert state(stage, request_id) == 0
+
+
+class Slow(Inline):
+    """Executes when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = Event()
+
+    def run(self, version, inputs):
+        assert self.let.wait(60)
+        return super().run(version, inputs)
+
+
+def test_an_execution_that_takes_long_keeps_nothing_else_waiting(stage, asked, version, picture):
+    host, request_id, _ = asked
+    host.node.duties.executions.patience = 0.1
+    host.node.pool = Slow()
+    begun = time.monotonic()
+    for _ in range(3):
+        host.node.tick()
+    assert time.monotonic() - begun < 30
+    assert state(stage, request_id) == 1
+    host.node.pool.let.set()
+    until = time.monotonic() + 30
+    while state(stage, request_id) == 1 and time.monotonic() < until:
+        host.node.tick()
+    host.node.tick()
+    assert host.node.store.answer_to(request_id).outputs == version.execute(picture())
+    assert [sent.label for sent in host.node.sender.log].count("Inference.fulfil") == 1
 
 
 def test_request_whose_time_is_over_is_left_alone(stage, asked):

@@ -21,6 +21,7 @@ from opg.node.errors import WorkerFailed
 from opg.node.income import GAS_EACH
 from opg.node.workers import Inline
 from opg.vouchers import MIN_LIFE_SECONDS, SignedVoucher, VoucherBook, check_voucher, make_voucher
+from opg.words import shown
 from tests.stage import PRICE, channel
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again
@@ -62,7 +63,7 @@ def test_asking_again_is_not_paid_again(stage, paid, user, version, picture):
 
 def test_answer_without_a_voucher_costs(stage, paid, user, version, picture):
     client = Client(stage.chain, user.account)
-    with paid.serving(), pytest.raises(OperatorRefused, match=f"costs {PRICE} wei"):
+    with paid.serving(), pytest.raises(OperatorRefused, match=f"costs {shown(PRICE)}"):
         client.ask(version.published, paid.address, picture())
     assert paid.node.store.answer_count() == 0
 
@@ -70,7 +71,7 @@ def test_answer_without_a_voucher_costs(stage, paid, user, version, picture):
 def test_voucher_that_is_not_raised_enough_buys_nothing(paid, client, version, picture):
     with paid.serving():
         client.ask(version.published, paid.address, picture(), PRICE)
-        with pytest.raises(OperatorRefused, match=f"must be {2 * PRICE} wei"):
+        with pytest.raises(OperatorRefused, match=f"must be {shown(2 * PRICE)}"):
             client.ask(version.published, paid.address, picture(1), PRICE - 1)
 
 
@@ -105,7 +106,7 @@ def test_two_answers_cannot_be_had_for_one_voucher(stage, paid, gate, user, vers
     with ThreadPoolExecutor() as threads:
         running = threads.submit(paid.node.infer, first)
         assert gate.entered.acquire(timeout=10)
-        with pytest.raises(PaymentRequired, match=f"must be {2 * PRICE} wei"):
+        with pytest.raises(PaymentRequired, match=f"must be {shown(2 * PRICE)}"):
             paid.node.infer(second)
         gate.opened.set()
         assert running.result()["answer"]["request"] == first_digest(stage, first)
@@ -121,7 +122,7 @@ def test_requests_that_overtake_each_other_are_both_paid(stage, paid, gate, user
         gate.opened.set()
         assert all(each.result() for each in running)
     assert paid.node.store.voucher_totals(user.address) == {version.model_id: 2 * PRICE}
-    with pytest.raises(PaymentRequired, match=f"must be {3 * PRICE} wei"):
+    with pytest.raises(PaymentRequired, match=f"must be {shown(3 * PRICE)}"):
         paid.node.infer(request_for(stage, paid, user, version, picture(2), 2 * PRICE))
 
 

@@ -388,6 +388,18 @@ def test_answer_whose_data_is_gone_is_an_alarm(stage, host, picture):
     fresh.close()
 
 
+def test_key_that_could_not_pay_for_a_defence_is_an_alarm_until_it_can(stage, host, monkeypatch):
+    made = host()
+    monkeypatch.setattr("opg.node.duties.PURSE_SECONDS", 0)
+    key = made.node.sender.address
+    stage.local.rpc("anvil_setBalance", key, hex(10**12))
+    made.node.tick()
+    assert f"{key} has 0.000001 ETH, a defence takes up to 0.0" in made.node.duties.alarms["ether"]
+    stage.local.rpc("anvil_setBalance", key, hex(10**18))
+    made.node.tick()
+    assert "ether" not in made.node.duties.alarms
+
+
 # ---------------------------------------------------------------------- what is already there
 
 

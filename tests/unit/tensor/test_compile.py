@@ -98,6 +98,8 @@ def test_bindings_are_name_and_number():
     assert parse_bindings("batch=1, sequence=128") == {"batch": 1, "sequence": 128}
     with pytest.raises(CompileError, match="batch=1"):
         parse_bindings("batch")
+    with pytest.raises(CompileError, match="NAME=NUMBER"):
+        parse_bindings("batch=" + 5_000 * "1")
 
 
 def test_a_wrong_input_shape_says_which_is_right(digits):
