@@ -209,7 +209,10 @@ def figures_of_serving(found: Serving, judged: bool) -> list[Figure]:
     return [
         *shown,
         Figure(f"node / onnxruntime without checks, signatures and log, batch {DYNAMIC}: time an answer", unsigned, bound["onnxruntime"]),
-        Figure("p99 / p50 at 70 % load, evenly spaced", steady["ratio"], bound["p99"]),
+        Figure("p99 / p50 at 70 % load, evenly spaced: median window", steady["ratio"], bound["p99"]),
+        Figure("  least", steady["least"]),
+        Figure("  most", steady["most"]),
+        Figure("  onnxruntime behind the same server", found.latencies[f"{other.format(DYNAMIC)}, evenly spaced"]["ratio"]),
         Figure("p99 / p50 at 70 % load, at random", found.latencies[f"{node.format(DYNAMIC)}, at random"]["ratio"]),
         Figure("executor's share of the node's processor time, all processors busy", found.cpu_ms["bare"] / found.cpu_ms[node.format(DYNAMIC)]),
     ]  # fmt: skip

@@ -60,11 +60,11 @@ class EventReader:
             topic = bytes.fromhex(event.topic.removeprefix("0x"))
             self._decoders[(contract.address, topic)] = (contract_name, event_name, event)
 
-    def read(self) -> Iterator[Event]:
-        """Events up to the confirmed head. The cursor moves behind each span of blocks once all of it was
-        given out.
+    def read(self, head: int | None = None) -> Iterator[Event]:
+        """Events up to the confirmed head; `head` is that of the chain, where it is known. The cursor moves behind each span of blocks
+        once all of it was given out.
         """
-        head = self.chain.head() - self.confirmations
+        head = (self.chain.head() if head is None else head) - self.confirmations
         span = MAX_SPAN
         while self.cursor <= head:
             last = min(self.cursor + span - 1, head)

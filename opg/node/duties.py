@@ -160,7 +160,7 @@ class Duties:
         head = self.node.view.head
         first = max(self.chain.deployment.block, min(self.reader.cursor, head + 1) - REORG_BLOCKS)
         self.reader.cursor = first
-        for event in self.reader.read():
+        for event in self.reader.read(head):
             key = (event.block, event.transaction, event.index)
             if key not in self._seen:
                 try:
@@ -225,7 +225,7 @@ class Duties:
         self._some("answering on chain", self._fulfil, waiting)
 
     def _finalise_all(self) -> None:
-        now, window = self.chain.now(), int(self.node.view.read("Inference", "windowSeconds"))
+        now, window = self.node.view.now(), int(self.node.view.read("Inference", "windowSeconds"))
         self._some("collecting the fee", self._finalise, self.store.fulfilled(now - window, now - RECENT_SECONDS))
 
     def _some(
@@ -289,7 +289,7 @@ class Duties:
     def _commit_when_due(self) -> None:
         if self.policy.commit_every_seconds <= 0:
             return
-        now = self.chain.now()
+        now = self.node.view.now()
         waiting = self.store.uncommitted_count()
         due = not 0 <= now - self._last_commit < self.policy.commit_every_seconds  # also when the clock was set back
         if self.store.planned_batch() is not None or (waiting and (due or waiting >= self.policy.commit_at)):

@@ -80,8 +80,11 @@ class Endings:
 
     def due(self) -> list[SignedVoucher]:
         """Vouchers that are to be redeemed now; one whose redemption fails comes again after `RETRY_SECONDS`."""
-        head, now, moment = self.chain.head_time(), self.chain.now(), time.monotonic()
         held = self.store.vouchers_to_redeem()
+        if not held:
+            return []
+        head, moment = self.chain.head_time(), time.monotonic()
+        now = max(int(time.time()), head)
         self._tried = {channel: tried for channel, tried in self._tried.items() if moment - tried < RETRY_SECONDS}
         self._look(held, moment)
         found = []

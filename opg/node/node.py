@@ -74,12 +74,12 @@ class Node:
     def check_operator(self) -> None:
         """Refuses to serve with a key that cannot sign for the operator, or without enough stake."""
         key = self.sender.address
-        if not self.chain.read("Staking", "isKeyAt", self.operator, key, self.chain.now()):
+        if self.view.read("Staking", "operatorInfo", self.operator)[0] != key:
             raise WrongKey(
                 f"{key} is not the serving key of {self.operator}",
                 "register it with the operator's account: opg operator register",
             )
-        if not self.chain.read("Staking", "isLive", self.operator):
+        if not self.view.read("Staking", "isLive", self.operator):
             raise NotStaked(f"{self.operator} has less than the minimum stake", "add some: opg operator stake")
 
     def see_chain(self) -> None:

@@ -66,6 +66,7 @@ pragma user_version = 3;
 """
 FORMAT = 3
 OLDER = {2: "alter table games add column ended integer"}  # what makes the next format of one
+MOST_PAGES = 8_192  # of the write-ahead log, 4 KiB each: then whoever writes tidies up, if nobody else did
 WAITING = "batch is null and length(signature) > 0"
 
 
@@ -79,6 +80,7 @@ def connect(path: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
+    db.execute(f"pragma wal_autocheckpoint = {MOST_PAGES}")
     return db
 
 

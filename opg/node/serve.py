@@ -118,7 +118,10 @@ class Server(uvicorn.Server):
 def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES) -> None:
     """Runs until it is told to stop. What is being answered is answered first. Raises `AlreadyRunning`."""
     stop = threading.Event()
-    worker = threading.Thread(target=node.run, args=(stop,), name="worker")
+    background = [
+        threading.Thread(target=node.run, args=(stop,), name="worker"),
+        threading.Thread(target=node.store.tidy, args=(stop,), name="tidy"),
+    ]
     config = uvicorn.Config(
         create_app(node, max_body_bytes),
         host=host,
@@ -131,7 +134,8 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
     )
     try:
         with node.store.exclusive("node"):
-            worker.start()
+            for thread in background:
+                thread.start()
             gc.collect()
             gc.freeze()  # kernels and plans live as long as the process: looking through them again holds everybody up
             sys.setswitchinterval(SWITCH_SECONDS)
@@ -140,7 +144,8 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
                 Server(config, node).run()
             finally:
                 stop.set()
-                worker.join()
+                for thread in background:
+                    thread.join()
     finally:
         node.close()
         say("stopped")

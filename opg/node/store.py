@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from opg.node.schema import SCHEMA, WAITING, check_format, connect, dump, load
 from opg.vouchers import SignedVoucher
 from opg.words import shown
 
+TIDY_SECONDS = 1.0
 FULL = ("full", "disk I/O error", "readonly", "unable to open")
 
 
@@ -58,6 +59,18 @@ class Store:
         with self._lock, self._reading_lock:
             self._db.close()
             self._reading.close()
+
+    def tidy(self, stop: threading.Event) -> None:
+        """Until `stop` is set: moves from the write-ahead log into the file what was written, so that no answer has to wait for that. Most of
+        it while others write; for the rest they wait, or the log would never be empty, and grow.
+        """
+        db = connect(str(self.path))
+        with closing(db):
+            while not stop.wait(TIDY_SECONDS):
+                with suppress(sqlite3.Error):  # of a disk that is full those tell who write
+                    db.execute("pragma wal_checkpoint(passive)").fetchall()
+                    with self._lock:
+                        db.execute("pragma wal_checkpoint(passive)").fetchall()
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
+import requests
 from fastapi.testclient import TestClient
 
+from opg import actions
 from opg.chain import Sender
+from opg.chain.deploying import OPG
 from opg.errors import ChainUnreachable, NotStaked
 from opg.node import Node, create_app
 from opg.node.errors import ClockSkewed
@@ -19,15 +23,16 @@ from tests.unit.node.test_infer import body
 
 @pytest.fixture
 def counted(stage, monkeypatch):
-    """How often the chain was asked."""
-    provider, asked = stage.chain.w3.provider, []
-    send = provider.make_request
+    """What the chain was asked: a list of methods for each request over HTTP."""
+    asked: list[list[str]] = []
+    send = requests.Session.send
 
-    def make_request(method, parameters):
-        asked.append(method)
-        return send(method, parameters)
+    def counting(session, request, **options):
+        body = json.loads(request.body)
+        asked.append([each["method"] for each in (body if isinstance(body, list) else [body])])
+        return send(session, request, **options)
 
-    monkeypatch.setattr(provider, "make_request", make_request)
+    monkeypatch.setattr(requests.Session, "send", counting)
     return asked
 
 
@@ -39,13 +44,66 @@ def test_chain_is_not_in_the_way_of_an_answer(stage, host, user, version, pictur
         voucher = make_voucher(stage.chain, user.account, made.address, version.model_id, number * PRICE)
         return body(stage.chain, made, picture(number), user.account) | {"voucher": voucher.json()}
 
-    requests = [request(number) for number in (1, 2, 3)]
-    made.node.infer(requests[0])
+    wanted = [request(number) for number in (1, 2, 3)]
+    made.node.infer(wanted[0])
     made.node.tick()
+    assert counted
     counted.clear()
-    for each in requests[1:]:
+    for each in wanted[1:]:
         made.node.infer(each)
     assert counted == []
+
+
+def test_a_round_asks_little_however_many_are_served(stage, host, user, counted):
+    """What did not change is not even decoded."""
+    made = host(price=PRICE)
+    payers = [stage.local.account().address for _ in range(30)]
+
+    def look():
+        return [made.node.view.read("Channels", "channel", each, made.address) for each in payers]
+
+    look()
+    made.node.tick()
+    counted.clear()
+    made.node.tick()
+    assert ["eth_call"] * 33 in counted  # with the operator's key and stake, and the window
+    assert len(counted) <= 4
+    opened = Sender(stage.chain, stage.local.account())
+    payers.append(opened.address)
+    before = look()
+    stage.pay(opened.address, 3)
+    actions.open_channel(opened, made.address, 3 * OPG)
+    made.node.tick()
+    assert before[-1] == [0, 0] and look()[-1] == [3 * OPG, 0]
+    assert look()[:-1] == before[:-1]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "batches are not taken"}},
+        [],
+        [{"jsonrpc": "2.0", "id": 0, "error": {"code": -32005, "message": "limit"}}],
+        requests.HTTPError("413"),
+        None,
+    ],
+    ids=["an error", "nothing", "errors", "HTTP", "null"],
+)
+def test_ethereum_node_that_takes_no_batches_is_asked_one_by_one(stage, user, host, monkeypatch, reply):
+    def refuse(_):
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(stage.chain.w3.provider, "make_batch_request", refuse)
+    view = ChainView(stage.chain, 0, 900)
+    made = host()
+    key = ("Channels", "channel", user.address, made.address)
+    assert view.read(*key) == [0, 0]
+    for number in (1, 2):
+        channel(user, made, 3)
+        view.refresh()
+        assert view.read(*key)[0] == number * 3 * OPG
 
 
 def test_what_is_used_is_refreshed_and_what_is_not_is_forgotten(stage, user, host, monkeypatch):
