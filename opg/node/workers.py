@@ -70,12 +70,35 @@ class _Job:
 
 
 class _Course:
-    """What lies with one process: batches in the order in which it answers them."""
+    """What lies with one process: batches in the order in which it answers them. Whoever brings one sends it; nobody waits for another who
+    sends.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, process: Any, pipe: Connection) -> None:
+        self.process, self.pipe = process, pipe
         self.batches: deque[list[_Job]] = deque()
-        self.fed = False  # nothing more will come
-        self.over = False  # the process is at its end
+        self.since = 0.0  # when it began with the oldest of them
+        self._unsent: deque[list[_Job]] = deque()
+        self._sending = threading.Lock()
+
+    def add(self, batch: list[_Job]) -> None:
+        """Under the pool's lock; then `flush`, without."""
+        if not self.batches:
+            self.since = time.monotonic()
+        self.batches.append(batch)
+        self._unsent.append(batch)
+
+    def flush(self) -> None:
+        """Sends what is there. What cannot be sent stays among the batches: it is tried again when the process is dead."""
+        while self._unsent and self._sending.acquire(blocking=False):  # else who sends now looks again afterwards
+            try:
+                while self._unsent:
+                    batch = self._unsent.popleft()
+                    self.pipe.send((batch[0].version, [job.inputs for job in batch]))
+            except OSError:
+                self._unsent.clear()
+            finally:
+                self._sending.release()
 
 
 class WorkerPool:
@@ -129,14 +152,18 @@ class WorkerPool:
             if self._closing or self.waiting >= self.max_waiting:
                 raise Busy("the node has too much to do", "try again in a moment")
             self._jobs.append(job)
-            self._changed.notify_all()
+        self._hand_out()
         while True:
             with suppress(TimeoutError):
                 return job.result.result(LOOK_SECONDS)
-            self._check_present(job)
+            self._look_after(job)
 
-    def _check_present(self, job: _Job) -> None:
+    def _look_after(self, job: _Job) -> None:
+        """Whoever waits sees to it that nothing hangs for ever: a process, or all for want of one."""
         with self._changed:
+            for course in self._courses:
+                if course.batches and time.monotonic() - course.since > self.job_seconds:
+                    course.process.kill()
             if self.alive or time.monotonic() - self._absent_since < self.absent_seconds or job not in self._jobs:
                 return
             self._jobs.remove(job)
@@ -152,6 +179,7 @@ class WorkerPool:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+            self._end_idle()
         for thread in self._threads:
             thread.join()
         for job in self._jobs:
@@ -205,72 +233,55 @@ class WorkerPool:
         return process, None
 
     def _serve(self, process: Any, pipe: Connection) -> None:
-        """Feeds one process until it dies, or the pool ends."""
-        course = _Course()
+        """Hands out what one process answers until it dies, or the pool ends."""
+        course = _Course(process, pipe)
         with self._changed:
             self._courses.append(course)
-        feeder = threading.Thread(target=self._feed, args=(pipe, course), daemon=True)
-        feeder.start()
-        problem: Exception | None = None
+            self._end_idle()
+        self._hand_out()
         try:
-            while self._receive(pipe, course):
-                pass
-        except (EOFError, OSError) as found:
-            problem = found
-            process.kill()  # or the feeder could wait for ever for one that hangs
-        with self._changed:
-            course.over = True
-            self._courses.remove(course)
-            self._changed.notify_all()
-        feeder.join()
-        if problem is not None:
-            self._again(course.batches, problem)
-
-    def _feed(self, pipe: Connection, course: _Course) -> None:
-        """Sends batches ahead. One that cannot be sent stays among those that the process has: it is tried again."""
-        try:
-            while batch := self._take(course):
-                pipe.send((batch[0].version, [job.inputs for job in batch]))
-        except OSError:
-            pass  # the receiver meets the same
-        finally:
+            while True:
+                self._done(course, pipe.recv())
+        except (EOFError, OSError) as problem:
+            process.kill()
             with self._changed:
-                course.fed = True
-                self._changed.notify_all()
+                self._courses.remove(course)
+                self._again(course.batches, problem)
+            self._hand_out()
 
-    def _receive(self, pipe: Connection, course: _Course) -> bool:
-        """Hands out the results of the oldest batch; False when the pool ends."""
+    def _done(self, course: _Course, results: list[tuple[bool, Any]]) -> None:
+        """The oldest batch is answered. First the process gets more to do, then those who asked get their results."""
         with self._changed:
-            self._changed.wait_for(lambda: course.batches or course.fed)
-            if not course.batches:
-                return False
-            batch, begin = course.batches[0], time.monotonic()
-        if not pipe.poll(self.job_seconds):
-            raise TimeoutError(f"nothing came for {self.job_seconds:.0f} seconds")
-        results = pipe.recv()
-        with self._changed:
-            course.batches.popleft()
-            self._changed.notify_all()
+            batch, begin = course.batches.popleft(), course.since
+            course.since = time.monotonic()
+            self._end_idle()
+        self._hand_out(course)
         self.seen(len(batch), time.monotonic() - begin)
         for job, (good, value) in zip(batch, results, strict=True):
             if good:
                 job.result.set_result(value)
             else:
                 job.result.set_exception(WorkerFailed(f"the model could not be executed: {value}", "tell the operator"))
-        return True
 
-    def _take(self, course: _Course) -> list[_Job]:
-        """A batch for a process that has room; nothing when the process or the pool is at its end."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: course.over or (self._has_room(course) if self._jobs else self._closing),
-            )
-            if course.over or not self._jobs:
-                return []
-            batch = self._next_batch()
-            course.batches.append(batch)
-            self._changed.notify_all()
-            return batch
+    def _hand_out(self, only: _Course | None = None) -> None:
+        """Gives what waits to processes that have room, in the thread of whoever brought it or made room: every other thread in between
+        would have to be woken up, and each of them waits for a processor. `only`: to this one, so that no process waits for another that
+        does not read.
+        """
+        while True:
+            with self._changed:
+                courses = [only] if only else sorted(self._courses, key=lambda each: len(each.batches))
+                course = next(filter(self._has_room, courses), None) if self._jobs else None
+                if course is None:
+                    return
+                course.add(self._next_batch())
+            course.flush()
+
+    def _end_idle(self) -> None:
+        """When the pool ends: processes that have nothing to do end, too."""
+        for course in self._courses:
+            if self._closing and not self._jobs and not course.batches:
+                course.process.kill()
 
     def _has_room(self, course: _Course) -> bool:
         """A process gets work ahead only when all are at work, and there is enough for each: what lies with one waits for that one."""
@@ -295,16 +306,14 @@ class WorkerPool:
 
     def _again(self, batches: deque[list[_Job]], problem: Exception) -> None:
         """Puts back what a process did not answer, in the old order. Only its first batch can have been the reason."""
-        with self._changed:
-            for batch in reversed(batches):
-                for job in reversed(batch):
-                    job.tries += batch is batches[0]  # from now on it goes alone: a companion may have been the reason
-                    if job.tries >= TRIES:
-                        reason = f"the executing process died ({type(problem).__name__})"
-                        job.result.set_exception(WorkerFailed(reason, "try again; if it stays, tell the operator"))
-                    else:
-                        self._jobs.appendleft(job)
-            self._changed.notify_all()
+        for batch in reversed(batches):
+            for job in reversed(batch):
+                job.tries += batch is batches[0]  # from now on it goes alone: a companion may have been the reason
+                if job.tries >= TRIES:
+                    reason = f"the executing process died ({type(problem).__name__})"
+                    job.result.set_exception(WorkerFailed(reason, "try again; if it stays, tell the operator"))
+                else:
+                    self._jobs.appendleft(job)
 
     def _count(self, change: int) -> None:
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
@@ -348,22 +348,7 @@ class Builder:
         def fits(size: Sequence[int]) -> bool:
             return well_formed(self._trial(kind, fn, dims, [*operands, *extra], size), ANY_NUMBER)
 
-        def cut(start: list[int], size: list[int], axis: int) -> list[tuple[list[int], list[int]]]:
-            if fits(size):
-                return [(start, size)]
-            if axis == len(size):
-                raise TensorError("needs an operation beyond the referee's limits")
-            rest = prod(size[axis + 1 :])
-            block = min(size[axis], max(1, MAX_REDUCTION // rest))
-            while block > 1 and not fits([*size[:axis], block, *size[axis + 1 :]]):
-                block = (block + 1) // 2 if block > 2 else 1
-            found = []
-            for at in range(0, size[axis], block):
-                part = [*size[:axis], min(block, size[axis] - at), *size[axis + 1 :]]
-                found += cut([*start[:axis], start[axis] + at, *start[axis + 1 :]], part, axis + 1)
-            return found
-
-        return cut([0] * len(reduced), list(reduced), 0)
+        return _cut(fits, [0] * len(reduced), list(reduced), 0)
 
     def reduce(self, fn: int, value: Value, axes: Sequence[int], keep: bool = False) -> Value:
         """Folds the given axes. fn is one of FOLDS."""
@@ -495,6 +480,23 @@ class Builder:
         return Program(
             tuple(input_words), [self.arrays[i] for i in used], encoded, tuple(number[v.ref] - first for v in outputs)
         )
+
+
+def _cut(fits: Callable[[Sequence[int]], bool], start: list[int], size: list[int], axis: int) -> list[tuple[list[int], list[int]]]:  # fmt: skip
+    """Blocks that fit, from `axis` on. Not within `_blocks`: a function that knows itself would keep the builder, and all weights, alive."""
+    if fits(size):
+        return [(start, size)]
+    if axis == len(size):
+        raise TensorError("needs an operation beyond the referee's limits")
+    rest = prod(size[axis + 1 :])
+    block = min(size[axis], max(1, MAX_REDUCTION // rest))
+    while block > 1 and not fits([*size[:axis], block, *size[axis + 1 :]]):
+        block = (block + 1) // 2 if block > 2 else 1
+    found = []
+    for at in range(0, size[axis], block):
+        part = [*size[:axis], min(block, size[axis] - at), *size[axis + 1 :]]
+        found += _cut(fits, [*start[:axis], start[axis] + at, *start[axis + 1 :]], part, axis + 1)
+    return found
 
 
 def _shifted(operand: Operand, start: Sequence[int], count: int) -> Operand:

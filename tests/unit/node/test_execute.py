@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 
 import pytest
@@ -115,6 +115,22 @@ def test_request_that_never_ends_is_given_up(pool, fragile, picture):
         pool.run(fragile, starting_with(Fragile.HANG, picture()))
     assert time.monotonic() - begin < 30
     assert pool.run(fragile, picture()) == fragile.execute(picture())
+
+
+def test_process_that_stands_still_delays_no_other(pool, fragile, picture):
+    """It does not even read what it is sent; in the end it is replaced, and what lay with it done again."""
+    until = time.monotonic() + 60
+    while pool.alive < 2 and time.monotonic() < until:  # the test before ended one
+        time.sleep(0.05)
+    still = pool.processes[0]
+    os.kill(still.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(30) as threads:
+        running = [threads.submit(pool.run, fragile, picture(n)) for n in range(30)]
+        done, _ = wait(running, 0.7)
+        assert len(done) >= 10, "the other one goes on"
+        assert [each.result(30) for each in running] == [fragile.execute(picture(n)) for n in range(30)]
+    still.join(10)
+    assert still.exitcode == -signal.SIGKILL
 
 
 def test_next_request_lies_with_a_process_that_is_at_work(pool, fragile, picture):
