@@ -137,7 +137,7 @@ class Client:
                 continue
             url = f"{endpoint}/opg/v1/answer/0x{request.hex()}"
             try:
-                reply = _accepted(web.read(url, TIMEOUT_SECONDS, MAX_REPLY_BYTES))
+                reply = _accepted(web.read(url, TIMEOUT_SECONDS, MAX_REPLY_BYTES, private=self.chain.is_private))
             except OperatorRefused as problem:
                 if problem.status != 404:
                     raise  # it has trouble of its own; what it has is not known
@@ -205,7 +205,7 @@ class Client:
     def price(self, operator: str, endpoint: str | None = None) -> int:
         """What the operator asks for one answer, in wei of OPG. Raises `BadAnswer` when it says nothing of the kind."""
         url = f"{endpoint or self.endpoint(operator)}/opg/v1/info"
-        price = _accepted(web.read(url, INFO_SECONDS, MAX_INFO_BYTES)).get("price")
+        price = _accepted(web.read(url, INFO_SECONDS, MAX_INFO_BYTES, private=self.chain.is_private)).get("price")
         if isinstance(price, str) and len(price) <= len(str(MAX_PRICE)) and price.isascii() and price.isdecimal():
             price = int(price)
         if not isinstance(price, int) or isinstance(price, bool) or not 0 <= price < MAX_PRICE:
@@ -223,12 +223,12 @@ class Client:
         until = time.monotonic() + TIMEOUT_SECONDS
         for _ in range(TRIES - 1):
             try:
-                return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body))
+                return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body, self.chain.is_private))
             except OperatorUnreachable:
                 if time.monotonic() + TRY_AGAIN_SECONDS >= until:
                     raise
                 time.sleep(TRY_AGAIN_SECONDS)
-        return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body))
+        return _accepted(web.read(url, until - time.monotonic(), MAX_REPLY_BYTES, body, self.chain.is_private))
 
 
 def _accepted(reply: web.Reply) -> dict[str, Any]:

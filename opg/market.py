@@ -27,7 +27,7 @@ import numpy as np
 
 from opg import actions
 from opg.answers import SignedAnswer
-from opg.chain import Chain, Deployment, EventReader, Sender, load_account
+from opg.chain import Chain, Deployment, Sender, load_account
 from opg.chain.deployment import manifest_path
 from opg.client import Client, Reply
 from opg.errors import (
@@ -41,11 +41,11 @@ from opg.errors import (
 )
 from opg.keeping import keep
 from opg.log import say
+from opg.offers import Offers
 from opg.tensor import Spec
 from opg.versions import LoadedVersion, Published, parse_tensors, read_published
 from opg.vouchers import VoucherBook
 
-DISCOVERY_SECONDS = 60
 LOOK_SECONDS = 10  # for so long, price and stake are believed to be what they were; both are checked with every answer
 LOOKS = 32  # operators that are looked at at once
 SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
@@ -94,7 +94,7 @@ class Candidate:
 class Market:
     """Operators of all versions, and what is known of them. Safe to use from several threads.
 
-    `folder` keeps vouchers, records and receipts; a receipt stays for as long as its answer can be disputed.
+    `folder` keeps vouchers, records, receipts and who offers what; a receipt stays for as long as its answer can be disputed.
     """
 
     def __init__(self, client: Client, folder: Path, seed: int | None = None) -> None:
@@ -105,9 +105,7 @@ class Market:
         client.late = self._keep
         self._random = random.Random(seed)
         self._lock = threading.RLock()
-        self._reader = EventReader(self.chain, [("Inference", "Offered")])
-        self._offers: dict[int, set[str]] = {}
-        self._looked = 0.0
+        self._offers = Offers(self.chain, folder / "offers.json")
         self._records = self._load()
         self._busy: dict[str, threading.Lock] = {}
         self._looks: dict[tuple[str, int], tuple[float, Candidate]] = {}
@@ -171,7 +169,7 @@ class Market:
 
     def candidates(self, version_id: int, terms: Terms = Terms()) -> list[Candidate]:
         """Who could be asked now, the best first: cheap, then quick, then with much stake."""
-        known = {operator: self._record(operator) for operator in self._operators(version_id)}
+        known = {operator: self._record(operator) for operator in self._offers.operators(version_id)}
         wanted = [each for each, record in known.items() if not record.caught and record.avoid_until <= time.time()]
         with ThreadPoolExecutor(max(1, min(LOOKS, len(wanted)))) as pool:  # nobody waits for another one's endpoint
             looks = list(pool.map(lambda operator: self._looked_at(operator, version_id, known[operator]), wanted))
@@ -296,14 +294,6 @@ class Market:
         self._save()
 
     # ------------------------------------------------------------------ what is known
-
-    def _operators(self, version_id: int) -> list[str]:
-        with self._lock:
-            if time.monotonic() - self._looked > DISCOVERY_SECONDS or version_id not in self._offers:
-                for event in self._reader.read():
-                    self._offers.setdefault(int(event.args["versionId"]), set()).add(str(event.args["operator"]))
-                self._looked = time.monotonic()
-            return sorted(self._offers.get(version_id, ()))
 
     def _record(self, operator: str) -> Record:
         with self._lock:

@@ -7,17 +7,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import threading
 import zlib
 from concurrent.futures import Future
 from functools import cache
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
+from urllib.request import getproxies
 
+import httpcore
 import httpx
 
 from opg.errors import OperatorUnreachable
 
 MAX_VALUES = 1_000_000  # in one JSON text: each takes up to a hundred bytes of memory, whatever it took on the way
+KEPT = 32  # connections
 ADVICE = "try later, or ask another operator"
 
 
@@ -42,26 +47,29 @@ class Reply(NamedTuple):
             raise OperatorUnreachable(f"the reply is not JSON that can be read: {self.url} ({what})", ADVICE) from None
 
 
-def begin(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None = None) -> Future[Reply]:
+def begin(
+    url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None = None, private: bool = True
+) -> Future[Reply]:
     """Sends a GET, or a POST of `body` as JSON, a second time when the connection breaks. The future ends within `seconds`; its only exception is `OperatorUnreachable`.
 
-    No redirection is followed: it could lead into the reader's own network.
+    No redirection is followed: it could lead into the reader's own network. Nothing in there is connected to unless `private`, whatever name
+    it has; behind a proxy that is the proxy's to refuse.
     """
-    return asyncio.run_coroutine_threadsafe(_bounded(url, seconds, max_bytes, body), _loop(os.getpid()))
+    return asyncio.run_coroutine_threadsafe(_bounded(url, seconds, max_bytes, body, private), _loop(os.getpid()))
 
 
-def read(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None = None) -> Reply:
+def read(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None = None, private: bool = True) -> Reply:
     """The same, waited for."""
-    return begin(url, seconds, max_bytes, body).result()
+    return begin(url, seconds, max_bytes, body, private).result()
 
 
-async def _bounded(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None) -> Reply:
+async def _bounded(url: str, seconds: float, max_bytes: int, body: dict[str, Any] | None, private: bool) -> Reply:
     try:
         async with asyncio.timeout(seconds):
             try:
-                return await _read(url, max_bytes, body)
+                return await _read(url, max_bytes, body, private)
             except (httpx.NetworkError, httpx.RemoteProtocolError):  # the connection was kept, and closed by then
-                return await _read(url, max_bytes, body)
+                return await _read(url, max_bytes, body, private)
     except TimeoutError:
         reason = f"not done after {seconds:.0f} s"
     except Exception as problem:  # a stranger's bytes were read here: there is no list of what can happen
@@ -69,9 +77,10 @@ async def _bounded(url: str, seconds: float, max_bytes: int, body: dict[str, Any
     raise OperatorUnreachable(f"no operator answers at {url} ({reason})", ADVICE)
 
 
-async def _read(url: str, max_bytes: int, body: dict[str, Any] | None) -> Reply:
+async def _read(url: str, max_bytes: int, body: dict[str, Any] | None, private: bool) -> Reply:
     headers = {"Accept-Encoding": "gzip"}
-    async with _client().stream("GET" if body is None else "POST", url, json=body, headers=headers) as response:
+    method = "GET" if body is None else "POST"
+    async with _client(private).stream(method, url, json=body, headers=headers) as response:
         unpack = _unpacker(response.headers.get("content-encoding", "identity").strip().lower())
         pieces, size = [], 0
         async for packed in response.aiter_raw():
@@ -105,14 +114,56 @@ def _loop(_process: int) -> asyncio.AbstractEventLoop:
     return loop
 
 
-_CLIENTS: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+class Public(httpcore.AsyncNetworkBackend):
+    """Connects to addresses that all the world can reach, and to no others. What is looked up is what is connected to: a name that means
+    something else a moment later gains nothing.
+    """
+
+    def __init__(self) -> None:
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as problem:
+            raise httpcore.ConnectError(str(problem)) from problem
+        reachable = [str(each[4][0]) for each in found if is_public(str(each[4][0]))]
+        if not reachable:
+            raise _Unusable("an address in a private network; OPG_PRIVATE_ENDPOINTS=1 allows those")
+        for address in reachable[:-1]:
+            try:
+                return await self._inner.connect_tcp(address, port, *arguments, **options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._inner.connect_tcp(reachable[-1], port, *arguments, **options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._inner.sleep(seconds)
 
 
-def _client() -> httpx.AsyncClient:
+def is_public(address: str) -> bool:
+    """Of an IP address: neither this machine nor its network, nor what a cloud keeps there for its machines alone."""
+    found = ip_address(address.partition("%")[0])
+    if isinstance(found, IPv6Address):
+        found = found.ipv4_mapped or found.sixtofour or found
+    return found.is_global and not found.is_multicast
+
+
+_CLIENTS: dict[tuple[asyncio.AbstractEventLoop, bool], httpx.AsyncClient] = {}
+
+
+def _client(private: bool) -> httpx.AsyncClient:
     """Of the loop that runs here: it keeps connections for the next request."""
-    loop = asyncio.get_running_loop()
-    if loop not in _CLIENTS:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=32)
-        _CLIENTS[loop] = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False)
-    _CLIENTS[loop].cookies.clear()  # nobody asked for any
-    return _CLIENTS[loop]
+    key = asyncio.get_running_loop(), private or bool(getproxies().keys() & {"http", "https", "all"})
+    if key not in _CLIENTS:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT)
+        transport = None
+        if not key[1]:
+            transport = httpx.AsyncHTTPTransport()
+            transport._pool = httpcore.AsyncConnectionPool(  # httpx passes no backend on
+                httpx.create_ssl_context(), max_connections=None, max_keepalive_connections=KEPT,
+                keepalive_expiry=limits.keepalive_expiry, network_backend=Public(),
+            )  # fmt: skip
+        _CLIENTS[key] = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False, transport=transport)
+    _CLIENTS[key].cookies.clear()  # nobody asked for any
+    return _CLIENTS[key]

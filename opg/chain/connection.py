@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from json import JSONDecodeError
@@ -22,6 +23,7 @@ from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongC
 from opg.words import origin
 
 TIMEOUT_SECONDS = 30
+OWN_CHAINS = (1337, 31337)  # of Ganache, Anvil and Hardhat
 Call = tuple[str, str]  # whom, and the data
 SECRET_LETTERS = 8  # parts of a URL that are shorter are no keys
 
@@ -70,6 +72,13 @@ class Chain:
             )
         self._deployment = deployment
         self._contracts: dict[str, Contract] = {}
+
+    @property
+    def is_private(self) -> bool:
+        """Whether whoever is named on this chain may be in the reader's own network: on a chain for development, or where the environment
+        says so. Elsewhere strangers would choose what there is asked.
+        """
+        return self.id in OWN_CHAINS or os.environ.get("OPG_PRIVATE_ENDPOINTS") == "1"
 
     def contract(self, name: str) -> Contract:
         """A deployed contract by its name."""

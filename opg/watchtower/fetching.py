@@ -22,12 +22,12 @@ MAX_BATCH_BYTES = 256 * 1024 * 1024
 
 class Fetcher:
     """Fetches batches of several operators at once, of each one at a time. One that fails is left alone for a while, which doubles, and
-    comes behind those that did not. `later` is when, by operator, in monotonic seconds. `pressing`: more came than there was time for.
+    comes behind those that did not. `private`: endpoints may be in this network. `later` is when, by operator, in monotonic seconds. `pressing`: more came than there was time for.
     For one thread.
     """
 
-    def __init__(self, url_of: Callable[[Batch], str]) -> None:
-        self.url_of = url_of
+    def __init__(self, url_of: Callable[[Batch], str], private: bool) -> None:
+        self.url_of, self.private = url_of, private
         self.later: dict[str, float] = {}
         self.pressing = False
         self._failures: Counter[str] = Counter()
@@ -89,7 +89,7 @@ class Fetcher:
 
     def _begin(self, batch: Batch) -> Future[web.Reply]:
         try:
-            return web.begin(self.url_of(batch), FETCH_SECONDS, MAX_BATCH_BYTES)
+            return web.begin(self.url_of(batch), FETCH_SECONDS, MAX_BATCH_BYTES, private=self.private)
         except ChainUnreachable:
             raise
         except Exception as problem:  # an endpoint that is no text, and the like

@@ -87,7 +87,7 @@ class Watchtower:
         self._seed = self.rules.seed or self.notes.seed()
         self._versions: dict[int, LoadedVersion | None] = {}
         self._versions_lock = threading.Lock()
-        self.fetcher = Fetcher(self._url)
+        self.fetcher = Fetcher(self._url, chain.is_private)
         self._seen: set[tuple[int, str, int]] = set()  # events of the blocks that are read again
 
     # ------------------------------------------------------------------ working

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 import opg
+from opg.chain import Chain
 from opg.chain.deploying import OPG
 from opg.client import Client
 from opg.errors import ChainUnreachable, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable
@@ -44,6 +45,14 @@ def test_the_cheapest_is_asked_and_paid(market, host, inputs, stage, user, digit
     assert scores.index(max(scores)) == digits.labels[0]
     assert stage.chain.read("Channels", "channel", user.address, cheap.address)[0] == OPG
     assert redeem_vouchers(cheap.node.store, cheap.node.sender) == PRICE
+
+
+def test_on_a_public_chain_nobody_in_this_network_is_asked(market, host, inputs, monkeypatch):
+    monkeypatch.setattr(Chain, "is_private", False)
+    made = host(price=PRICE)
+    with made.serving(), pytest.raises(NoOperator):
+        market.infer(1, inputs, TERMS)
+    assert made.node.store.answer_count() == 0
 
 
 def test_a_channel_that_runs_out_is_topped_up(market, host, inputs, stage, user):

@@ -80,3 +80,53 @@ def test_it_works_inside_of_an_event_loop():
 
     with stranger(whole(b'{"a": 1}')) as url:
         assert asyncio.run(inside()) == {"a": 1}
+
+
+PRIVATE = ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "[::]"]
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_nothing_in_this_network_is_connected_to(host):
+    """Not even when its port is open."""
+    with stranger(whole(b"{}")) as url, pytest.raises(OperatorUnreachable, match=r"a private network|ConnectError"):
+        web.read(url.replace("127.0.0.1", host), 10, LIMIT, private=False)
+
+
+def test_a_chain_for_development_may_name_this_network(stage, monkeypatch):
+    assert stage.chain.is_private
+    monkeypatch.setattr(stage.chain, "id", 8453)
+    assert not stage.chain.is_private
+    monkeypatch.setenv("OPG_PRIVATE_ENDPOINTS", "1")
+    assert stage.chain.is_private
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
+                                     "fd00::1", "fe80::1%eth0", "2002:7f00:1::", "::ffff:10.0.0.1", "192.0.2.1"])  # fmt: skip
+def test_addresses_that_the_world_cannot_reach(address):
+    assert not web.is_public(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
+def test_addresses_that_it_can(address):
+    assert web.is_public(address)
+
+
+def test_a_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch):
+    """Whoever owns a name could answer differently a moment later."""
+    asked, connected = [], []
+
+    async def look_up(_, host, port, **__):
+        asked.append(host)
+        found = ["93.184.215.14", "127.0.0.1"] if len(asked) == 1 else ["127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    async def connect(_, host, port, *__, **___):
+        connected.append(host)
+        raise web.httpcore.ConnectError("nobody there")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+    monkeypatch.setattr(web.httpcore.AnyIOBackend, "connect_tcp", connect)
+    with pytest.raises(OperatorUnreachable):
+        web.read("http://rebinding.example/", 10, LIMIT, private=False)
+    assert connected == ["93.184.215.14"]  # the second try was told of nothing but 127.0.0.1
+    assert asked == ["rebinding.example"] * 2

@@ -59,6 +59,15 @@ def test_what_an_operator_names_forges_no_line_of_the_log(stage, tower, host, ca
     assert not [line for line in said.splitlines() if line.startswith("12:00:00  right")]
 
 
+def test_on_a_public_chain_nothing_in_this_network_is_fetched(stage, tower, liar, picture, capsys):
+    tower.fetcher.private = False
+    lie_in_a_batch(stage, liar, picture)
+    with liar.serving():
+        tower.audit()
+    assert tower.report()["unread_batches"] == 1
+    assert "an address in a private network" in capsys.readouterr().err
+
+
 def test_slow_operators_hold_up_nobody(stage, tower, liar, host, user, picture):
     """As many as there are places, with several batches each; and an answer comes on chain meanwhile."""
     slow = [host() for _ in range(3)]
