@@ -71,7 +71,8 @@ def moment(then: int, now: int) -> str:
         if number and len(parts) < 2:
             parts.append(f"{number} {name}{'s' if number > 1 else ''}")
     distance = " ".join(parts) or "0 seconds"
-    when = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    known = then <= datetime.max.replace(tzinfo=UTC).timestamp()
+    when = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if known else f"second {then}"
     return f"{when} ({'in ' + distance if then >= now else distance + ' ago'})"
 
 

@@ -22,6 +22,9 @@ from opg.governance.terms import Call, Term, Vesting
 from opg.governance.vesting import wallet_address
 
 CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
+STREAM_LINE = re.compile(
+    r"^\s+`Stream\(beneficiary=(0x[0-9a-fA-F]{40}), start=(\d{1,20}), seconds=(\d{1,20})\)`\s*$", re.M
+)
 ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 
@@ -83,7 +86,9 @@ def build(script: Script, deployment: Deployment) -> Proposal:
         data = calldata(call, deployment)
         targets.append(target)
         calldatas.append(data)
-        items.append(f"{number}. {said}\n   `{decode_call(deployment, target, 0, data)}`")
+        lines = [f"{number}. {said}", f"   `{decode_call(deployment, target, 0, data)}`"]
+        lines += [f"   `{stream_line(each)}`" for each in call.arguments if isinstance(each, Vesting)]
+        items.append("\n".join(lines))
     parts = [f"# {script.title}", script.reason, "\n".join(items)]
     description = "\n\n".join(part for part in parts if part)
     return Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
@@ -137,6 +142,18 @@ def items(description: str) -> list[tuple[str, str | None]]:
             code = CODE_LINE.match(lines[at + 1]) if at + 1 < len(lines) else None
             found.append((match[2], code[1] if code else None))
     return found
+
+
+def stream_line(terms: Vesting) -> str:
+    """What a wallet's address follows from: under the call that pays into it, so that a voter can hold one against the other."""
+    return f"Stream(beneficiary={checked(terms.beneficiary)}, start={terms.start}, seconds={terms.seconds})"
+
+
+def streams(description: str) -> dict[str, Vesting]:
+    """The wallets that a description tells the terms of, by their addresses. What it tells is true: another term is another address."""
+    found = [Vesting(to_checksum_address(who), int(start), int(seconds))
+             for who, start, seconds in STREAM_LINE.findall(description)]  # fmt: skip
+    return {wallet_address(each): each for each in found if each.start + each.seconds < 2**64}
 
 
 def contract_at(deployment: Deployment) -> Mapping[str, str]:

@@ -43,6 +43,7 @@ class Simulation:
     deployment: Deployment
     chain_id: int
     block: int
+    time: int  # seconds, of that block
     lent: int = 0  # votes that nobody has delegated today and the simulation needed
     steps: list[Played] = field(default_factory=list)
     error: str = ""  # why it stopped; empty when it was executed
@@ -74,7 +75,7 @@ class _Stage:
     def __init__(self, fork: Fork, proposal: Proposal, with_exits: bool) -> None:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
-        self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head())
+        self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 

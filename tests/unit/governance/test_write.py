@@ -86,6 +86,15 @@ def test_wrong_names_of_files(written, name, says):
         ("tokens(0.1)", "would be rounded"),
         ("days(0.000001)", "no whole number of seconds"),
         ("stream('bob', tokens(1), 0, days(1))", "is no address"),
+        (f"stream('0x{'11' * 20}', tokens(1), 1_800_000_000_000, days(1))", "begins at 1800000000000 is mistyped"),
+        ("Staking.minStake()", "only reads"),
+        ("give_role(Staking, 'SLASHR_ROLE', Disputes)", "Staking has no role SLASHR_ROLE"),
+        ("give_role(Channels, 'SLASHER_ROLE', Disputes)", "Channels has no role SLASHER_ROLE"),
+        ("days('5')", "is no number"),
+        ("bps('5')", "is no number"),
+        ("tokens('nan')", "no whole number of wei"),
+        ("set_(Staking.minStak, 5)", "cannot be set by vote"),
+        ("exit(0)", "SystemExit"),
     ],
 )
 def test_calls_that_are_none(written, call, says):
