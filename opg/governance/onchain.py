@@ -164,6 +164,16 @@ class Governance:
         sender.send("OPGGovernor", "castVoteWithReason", proposal.id, CHOICES[choice], reason)
         return weight
 
+    def cancel(self, sender: Sender, proposal: Proposal) -> None:
+        """Takes back a proposal of the sender's own, as long as voting has not begun."""
+        standing = self.standing(proposal)
+        if standing.state is not State.PENDING:
+            raise BadInput(f"only before voting begins can it be cancelled: it is {standing.state.name.lower()}",
+                           "let voters know, so that they vote against it")  # fmt: skip
+        if standing.proposer.lower() != sender.address.lower():
+            raise BadInput("only its proposer can cancel a proposal", f"that is {standing.proposer}")
+        sender.send("OPGGovernor", "cancel", *self._parts(proposal), proposal.description_hash)
+
     def queue(self, sender: Sender, proposal: Proposal) -> int:
         """Hands an accepted proposal to the timelock; gives the second from which it can be executed."""
         sender.send("OPGGovernor", "queue", *self._parts(proposal), proposal.description_hash)

@@ -14,12 +14,13 @@ from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.exits import Exits
 from opg.governance.fork import Fork, Played, Reverted
-from opg.governance.onchain import CHOICES
+from opg.governance.onchain import CHOICES, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
 
 HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's OPG
 TREASURY = "OPGTimelock"
 ANYBODY = to_checksum_address("0x" + "a11ce".rjust(40, "0"))  # may queue and execute
+ENDED = (State.CANCELED, State.DEFEATED, State.EXPIRED, State.EXECUTED)
 PASSING = frozenset({"clock"})  # views that change by themselves
 DELEGATED = "0xdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a724"  # DelegateVotesChanged
 
@@ -112,8 +113,10 @@ class _Stage:
             voters = self._voters()
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
         fork.move_to(begin + 1)
-        state = int(read("OPGGovernor", "state", number))
-        if state == 1:
+        state = State(read("OPGGovernor", "state", number))
+        if state in ENDED:
+            raise Reverted(f"it was {state.name.lower()} already: nothing more can happen")
+        if state is State.ACTIVE:
             for account in voters:
                 if not read("OPGGovernor", "hasVoted", number, account) and read(
                     "OPGGovernor", "getVotes", account, begin
