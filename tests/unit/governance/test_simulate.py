@@ -249,6 +249,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_malicious_or_clumsy_proposal_is_flagged(governance, stage, proposed, plant):
+    """Attack 25."""
     made = simulate(governance.chain, plant(stage, proposed), with_exits=False)
     findings = judge(made)
     assert worst(findings) == "bad"
