@@ -25,6 +25,7 @@ CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
 STREAM_LINE = re.compile(
     r"^\s+`Stream\(beneficiary=(0x[0-9a-fA-F]{40}), start=(\d{1,20}), seconds=(\d{1,20})\)`\s*$", re.M
 )
+MAX_BYTES = 128 * 1024  # of a transaction that nodes pass on
 ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 
@@ -46,6 +47,12 @@ class Proposal:
         """The governor's `hashProposal`."""
         arguments = [list(self.targets), list(self.values), list(self.calldatas), self.description_hash]
         return int.from_bytes(keccak(encode(["address[]", "uint256[]", "bytes[]", "bytes32"], arguments)), "big")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the transaction that submits it, about."""
+        arguments = [list(self.targets), list(self.values), list(self.calldatas), self.description]
+        return len(encode(["address[]", "uint256[]", "bytes[]", "string"], arguments))
 
     @property
     def title(self) -> str:
@@ -91,7 +98,13 @@ def build(script: Script, deployment: Deployment) -> Proposal:
         items.append("\n".join(lines))
     parts = [f"# {script.title}", script.reason, "\n".join(items)]
     description = "\n\n".join(part for part in parts if part)
-    return Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
+    made = Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
+    if made.size > MAX_BYTES:
+        raise BadInput(
+            f"{script.path.name} makes a transaction of {made.size:,} bytes; nodes take {MAX_BYTES:,} at most",
+            "make several proposals of it; each call counts twice, as it is repeated in the description",
+        )
+    return made
 
 
 def calldata(call: Call, deployment: Deployment) -> bytes:

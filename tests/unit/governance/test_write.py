@@ -117,6 +117,7 @@ def test_arguments_that_do_not_fit(proposed):
         proposed(("Pay", "OPG.transfer('nobody', tokens(1))"))
 
 
+BOB = "0x" + "b0" * 20
 MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
 
 
@@ -124,6 +125,12 @@ MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
 def test_nothing_is_paid_to_a_mistyped_address(proposed, call):
     with pytest.raises(BadInput, match="wrong checksum"):
         proposed(("Pay", call))
+
+
+def test_more_than_a_transaction_takes(proposed):
+    assert proposed(("Say much", f"Staking.register('{BOB}', 'x' * 60_000)")).size < 128 * 1024
+    with pytest.raises(BadInput, match=r"makes a transaction of .* bytes"):
+        proposed(("Say more", f"Staking.register('{BOB}', 'x' * 70_000)"))
 
 
 def test_a_docstring_that_says_something_else(written):
