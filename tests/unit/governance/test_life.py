@@ -78,7 +78,7 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     for words in ("OPGGovernor.setProposalThreshold(", "OPG.transfer(to=", "Staking.grantRole(", "active; voting ends"):
         assert words in shown
     stage.local.advance(602)
-    fails(cli("proposal", "execute", path, **voter), "GovernorUnexpectedProposalState")
+    fails(cli("proposal", "execute", path, **voter), "current=succeeded, expectedStates=queued")
     assert "it can be executed" in good(cli("proposal", "queue", path, **voter))
     stage.local.advance(602)
     assert "executed in 0x" in good(cli("proposal", "execute", path, **voter))
