@@ -274,7 +274,9 @@ class Staking(Index):
             self.same("operatorsOf", who, gives=listed)
             earned = sum((self.books[each].delegations[who].earned for each in listed), Fraction(0))
             shown = self.settled[who] + sum(self.contract.delegationOf(each, who).income for each in listed)
-            assert earned - self.roundings <= shown <= earned
+            assert earned - self.roundings <= shown <= earned, (
+                f"{who} has earned {earned}, the contract knows of {shown}"
+            )
         for who in {each for _, each, _ in self.votes}:
             self.same("getVotes", who, gives=self._votes(who, now))
             for time in {second for made in self.votes.values() for second, _, _ in made[-2:]}:

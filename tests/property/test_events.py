@@ -10,7 +10,9 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.conftest import DEEP
+from tests.evm import account
 from tests.indexer import INDEXES, Guardian, RecordingEvm, rebuilt
+from tests.market import OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
 from tests.property.Channels.test_books import ChannelsBooks
 from tests.property.Disputes.test_books import DisputesBooks
 from tests.property.Inference.test_books import InferenceBooks
@@ -48,3 +50,25 @@ def play(machine: type, examples: int, seen: set[tuple[type, str]]) -> None:
     run_state_machine_as_test(
         indexed, settings=settings(max_examples=examples, stateful_step_count=STEPS, derandomize=not DEEP)
     )
+
+
+def test_an_income_that_was_settled_is_in_the_events():
+    """Of two operators; the machine seldom waits until stake is warm, income comes, and somebody settles it."""
+    evm, (bank, bob, charlie, alice) = RecordingEvm(), map(account, range(4))
+    token = evm.deploy("OPG", bank)
+    staking = deploy_staking(evm, token, deploy_guardian(evm))
+    for who in (bank, bob, charlie, alice):
+        token.transfer(who, 1_000 * OPG, sender=bank)
+        token.approve(staking, 2**256 - 1, sender=who)
+    for operator in (bob, charlie):
+        staking.register(operator, "", sender=operator)
+        staking.stake(100 * OPG, sender=operator)
+        staking.delegate(operator, 50 * OPG, 0, sender=alice)
+    evm.sleep(THAWING_SECONDS)
+    for operator in (bob, charlie):
+        staking.settle(operator, alice, sender=alice)
+        staking.reward(operator, 7 * OPG, sender=bank)
+    assert staking.settle(bob, alice, sender=bob).value > OPG
+    staking.withdrawCredit(alice, sender=alice)
+    for index in rebuilt(evm):
+        index.compare()
