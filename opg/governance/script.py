@@ -18,13 +18,13 @@ TEMPLATE = '''"""{title}
 
 Why: one paragraph that a voter can decide by.
 
-1. Set the votes that a proposal needs to 100,000 OPG
+1. Set the votes that a proposal needs to 2 OPG
 """
 
 from opg.governance import OPGGovernor, set_, tokens
 
 ACTIONS = [
-    ("Set the votes that a proposal needs to 100,000 OPG", set_(OPGGovernor.proposalThreshold, tokens(100_000))),
+    ("Set the votes that a proposal needs to 2 OPG", set_(OPGGovernor.proposalThreshold, tokens(2))),
 ]
 '''
 

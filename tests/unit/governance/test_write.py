@@ -36,7 +36,7 @@ def test_the_template_is_a_proposal(tmp_path, stage):
     made = build(load_script(path), stage.chain.deployment)
     assert made.title == "Raise the threshold"
     assert [str(call) for call in decode_proposal(stage.chain.deployment, made)] == [
-        f"OPGGovernor.setProposalThreshold(newProposalThreshold={100_000 * 10**18})"
+        f"OPGGovernor.setProposalThreshold(newProposalThreshold={2 * 10**18})"
     ]
 
 
