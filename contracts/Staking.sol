@@ -228,7 +228,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         DelegatedPool storage p = _delegated[operator];
         uint256 warmed;
         (income, warmed) = p.settle(p.delegations[delegator]);
-        if (warmed != 0) emit Warmed(operator, delegator, warmed);
+        emit Settled(operator, delegator, income, warmed);
         _credit(delegator, income);
     }
 

@@ -7,7 +7,6 @@ Not in the events of `Staking`: of which operator somebody settled an income, so
 from __future__ import annotations
 
 from collections import defaultdict
-from fractions import Fraction
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -144,9 +143,8 @@ class Staking(Index):
         self.list: dict[str, list[str]] = defaultdict(list)
         self.votes: dict[tuple[str, str, bool], list] = defaultdict(list)  # operator, who, own: (second, epoch, shares)
         self.minimum = (self.first["minStake"], self.first["minStake"], 0)
-        self.settled: dict[str, int] = defaultdict(int)
         self.told: list[tuple[str, int]] = []  # credits that the event before explained
-        self.burnable = self.roundings = 0
+        self.burnable = 0
 
     @staticmethod
     def _operator() -> Operator:
@@ -169,11 +167,15 @@ class Staking(Index):
         self.burnable += b.stake(e.operator, e.amount, self.now, self.now + self.first["thawingSeconds"])
         self._record(e.operator, e.operator, True)
 
-    def Warmed(self, e: Event) -> None:
-        self._settle(e.operator, e.delegator)
+    def Settled(self, e: Event) -> None:
+        b = self.books[e.operator]
+        cold = b.delegations[e.delegator].warming if b.delegations[e.delegator].epoch == b.pool.epoch else 0
+        assert b.settle(e.delegator, self.now) == e.income
+        assert cold - b.delegations[e.delegator].warming == e.warmed
+        self.told.append((e.delegator, e.income))
 
     def Delegated(self, e: Event) -> None:
-        b = self._settle(e.operator, e.delegator)
+        b = self.books[e.operator]
         self.burnable += b.delegate(e.delegator, e.amount, self.now, e.warmAt)
         listed = self.list[e.delegator]
         if e.operator not in listed:
@@ -187,7 +189,7 @@ class Staking(Index):
         if e.own:
             thaw = self.books[e.operator].start_thaw(e.owner, e.thawId, e.amount, e.until)
         else:
-            thaw = self._settle(e.operator, e.owner).undelegate(e.owner, e.thawId, e.operator, e.amount, e.until)
+            thaw = self.books[e.operator].undelegate(e.owner, e.thawId, e.operator, e.amount, e.until)
         assert thaw.shares == e.shares
         self.thaws[e.thawId] = thaw
         self._record(e.operator, e.owner, e.own)
@@ -206,10 +208,7 @@ class Staking(Index):
         b = self.books[e.operator]
         if e.delegated:
             b.income += e.delegated * ONE // b.earning
-            for d in b.delegations.values():
-                d.earned += Fraction(e.delegated * d.earning, b.earning) if d.epoch == b.pool.epoch else 0
         self.told.append((e.operator, e.own))
-        self.roundings += 1
 
     def Slashed(self, e: Event) -> None:
         own, delegated, dust = self.books[e.operator].slash(e.fromOwn + e.fromDelegated)
@@ -219,11 +218,7 @@ class Staking(Index):
 
     def Credited(self, e: Event) -> None:
         super().Credited(e)
-        if (e.account, e.amount) in self.told:
-            self.told.remove((e.account, e.amount))
-        else:
-            self.settled[e.account] += e.amount
-            self.roundings += 1
+        self.told.remove((e.account, e.amount))
 
     def SlashedBurned(self, e: Event) -> None:
         self.burnable -= e.amount
@@ -266,27 +261,17 @@ class Staking(Index):
             for delegator, d in b.delegations.items():
                 earning = pool.worth(d.earning) if d.epoch == pool.epoch else 0
                 shown = self.contract.delegationOf(who, delegator)
-                assert tuple(shown)[:3] == (self._worth(who, delegator), earning, d.warm_at)
+                assert tuple(shown) == (self._worth(who, delegator), earning, d.warm_at, b.income_of(d))
         for thaw_id, thaw in self.thaws.items():
             worth = self.books[thaw.operator].worth(thaw)
             self.same("thaw", thaw_id, gives=(thaw.operator, thaw.owner, thaw.own, worth, thaw.until))
         for who, listed in self.list.items():
             self.same("operatorsOf", who, gives=listed)
-            earned = sum((self.books[each].delegations[who].earned for each in listed), Fraction(0))
-            shown = self.settled[who] + sum(self.contract.delegationOf(each, who).income for each in listed)
-            assert earned - self.roundings <= shown <= earned, (
-                f"{who} has earned {earned}, the contract knows of {shown}"
-            )
         for who in {each for _, each, _ in self.votes}:
             self.same("getVotes", who, gives=self._votes(who, now))
             for time in {second for made in self.votes.values() for second, _, _ in made[-2:]}:
                 if time < now:
                     self.same("getPastVotes", who, time, gives=self._votes(who, time))
-
-    def _settle(self, operator: str, who: str) -> Operator:
-        self.books[operator].settle(who, self.now)
-        self.roundings += 1
-        return self.books[operator]
 
     def _worth(self, operator: str, who: str) -> int:
         b = self.books[operator]

@@ -34,8 +34,8 @@ interface IStaking is IERC6372 {
     event Delegated(
         address indexed operator, address indexed delegator, uint256 amount, uint256 shares, uint256 warmAt
     );
-    /// @notice `shares` of the delegator earn from now on.
-    event Warmed(address indexed operator, address indexed delegator, uint256 shares);
+    /// @notice The delegator's part of the income so far was credited, and `warmed` more shares earn from now on.
+    event Settled(address indexed operator, address indexed delegator, uint256 income, uint256 warmed);
 
     /* LEAVING */
 

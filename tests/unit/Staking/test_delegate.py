@@ -88,7 +88,7 @@ def test_a_pool_slashed_to_nothing_and_refilled_owes_nothing_to_the_old(evm, sta
     evm.sleep(THAWING_SECONDS)
     assert staking.finishThaw(thaw, sender=alice).value == 0
     staking.settle(bob, alice, sender=alice)
-    assert staking.settle(bob, frank, sender=alice).event("Warmed").shares == 2 * OPG
+    assert staking.settle(bob, frank, sender=alice).event("Settled").warmed == 2 * OPG
     assert staking.delegatedTo(bob) == (2 * OPG, 0, 2 * OPG)
 
     staking.delegate(bob, OPG, 0, sender=alice)
