@@ -664,3 +664,16 @@ store.close()
         store.keep(answer())
         assert seen_by_another() == number + 1
     store.close()
+
+
+def test_a_defence_is_dear_while_gas_is(stage, host, monkeypatch):
+    """A transaction offers twice the base fee, and has to be covered by what the key holds."""
+    made, before = host(), stage.chain.block("latest")["baseFeePerGas"]
+    monkeypatch.setattr("opg.node.duties.PURSE_SECONDS", 0)
+    stage.local.rpc("anvil_setBalance", made.node.sender.address, hex(4 * 10**17))
+    stage.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(100 * 10**9))
+    stage.local.rpc("anvil_mine", "0x1")
+    made.node.tick()
+    stage.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(before))
+    stage.local.rpc("anvil_mine", "0x1")
+    assert "0.400000 ETH, a defence takes up to 0.6" in made.node.duties.alarms["ether"]
