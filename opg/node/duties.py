@@ -222,6 +222,8 @@ class Duties:
     def _fulfil_all(self) -> None:
         waiting = self.store.requests("open")
         self.executions.only([request_id for request_id, *_ in waiting])
+        for request_id in self.executions.ready():
+            self._tried.pop(request_id, None)  # or new ones, each of which is waited for, would keep it from its turn
         self._some("answering on chain", self._fulfil, waiting)
 
     def _finalise_all(self) -> None:
