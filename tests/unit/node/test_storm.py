@@ -187,7 +187,7 @@ def test_storm():
     seen: Counter[str] = Counter()
     for number in range(ROUNDS):
         _storm(random.Random(seed + number), seen, f"seed {seed + number}")
-    assert seen["answer"] >= 100 * ROUNDS and seen["deaths"] >= ROUNDS, seen
+    assert seen["answer"] >= 20 * ROUNDS and seen["deaths"] >= ROUNDS, seen
 
 
 def _storm(dice, seen, name):
