@@ -12,9 +12,11 @@ from web3.logs import DISCARD
 
 from opg.chain.connection import Chain
 from opg.chain.sender import Sent
+from opg.errors import ChainUnreachable
 from opg.log import say
 
-MAX_SPAN = 2_000  # blocks asked for at once; public nodes refuse much more
+SPAN = 2_000  # blocks asked for at once, at first: what all public nodes take
+MAX_SPAN = 64 * SPAN
 
 Topics = Sequence[tuple[str, str]]
 
@@ -65,15 +67,16 @@ class EventReader:
         once all of it was given out.
         """
         head = (self.chain.head() if head is None else head) - self.confirmations
-        span = MAX_SPAN
+        span, most = SPAN, MAX_SPAN
         while self.cursor <= head:
             last = min(self.cursor + span - 1, head)
             try:
                 logs = self._logs(self.cursor, last)
-            except Web3RPCError:
-                if span == 1:
+            except (Web3RPCError, ChainUnreachable) as problem:  # some break off, or have no time for so much
+                if span == 1 or (isinstance(problem, ChainUnreachable) and span <= SPAN):
                     raise
-                span = max(1, span // 4)  # too many results for this node: ask for less
+                most = max(1, span // 2)  # too much for this node
+                span = max(1, span // 4)
                 continue
             for log in logs:
                 found = self._decoders.get((log["address"], bytes(log["topics"][0])))
@@ -81,6 +84,7 @@ class EventReader:
                 if event is not None:
                     yield event
             self.cursor = last + 1
+            span = min(2 * span, most)  # a chain of years is read in minutes
 
     def _logs(self, first: int, last: int) -> list[Any]:
         topics: list[Any] = [sorted({"0x" + topic.hex() for _, topic in self._decoders})]

@@ -107,6 +107,11 @@ def test_what_is_no_key_is_not_revoked(evm, channels, until, alice, bob, erin):
         channels.revokeKey(erin, sender=alice)
 
 
+def test_a_key_is_one_in_its_last_second(evm, channels, until, alice, erin):
+    evm.sleep(until - evm.now)
+    assert channels.revokeKey(erin, sender=alice).event("KeyAuthorised").until == until == evm.now
+
+
 def test_nobody_is_no_key(channels, alice):
     with reverts("ZeroAddress", "key"):
         channels.authoriseKey("0x" + "00" * 20, 2**64 - 1, sender=alice)

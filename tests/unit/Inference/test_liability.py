@@ -195,6 +195,15 @@ def test_a_wrong_place_in_a_batch(market, inference, wrong):
         inference.liability(answer, (key, signature, batch_id, index, path))
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_place_behind_the_last_is_none(market, inference, count):
+    """Of a full tree it leads along the path of the first: an answer has one place only."""
+    batch = answers(market, count)
+    leaves, evidence = [market.digest(each) for each in batch], market.committed(batch, 0)
+    with reverts("NotTheOperatorsAnswer"):
+        inference.liability(batch[0], (*evidence[:3], count, list_path(leaves, 0)))
+
+
 def test_the_depth_follows_from_the_count(market, inference):
     """Attack 23: a path through a deeper tree than the count says leads to the root, and proves nothing."""
     leaves = [market.digest(each) for each in answers(market, 4)]

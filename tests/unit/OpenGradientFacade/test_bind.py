@@ -35,6 +35,11 @@ def test_earlier_version_prevails(facade, market, later):
         facade.at.bind(later, sender=market.charlie)
 
 
+def test_a_version_is_bound_once(facade, market):
+    with reverts("BoundEarlier", CID, market.version):
+        facade.at.bind(market.version, sender=market.dave)
+
+
 def test_earlier_version_takes_the_place_of_a_later_one(market):
     late = market.publish([64])
     first, market.version = market.version, late

@@ -52,6 +52,13 @@ def test_description_has_to_fit_the_version(facade, market, fresh, inputs):
         facade.at.describe(fresh, inputs, sender=market.charlie)
 
 
+@pytest.mark.parametrize("limits", [{"low": -(2**31)}, {"low": 1}, {"low": 0, "high": 2**32 - 1}])
+def test_description_may_go_to_the_limits(facade, market, fresh, limits):
+    facade.at.describe(fresh, [PICTURE, MASK | limits], sender=market.charlie)
+    mask = facade.at.inputsOf(fresh)[1]
+    assert {name: getattr(mask, name) for name in limits} == limits
+
+
 def test_only_the_models_owner_lists_operators(facade, market):
     with reverts("NotModelOwner", market.version, market.bob):
         facade.at.setOperators(market.version, [market.bob], sender=market.bob)

@@ -185,6 +185,13 @@ def test_cheapest_that_can_is_asked(facade, market):
     assert facade.run().event("Requested").operator == market.bob.address
 
 
+def test_of_those_that_ask_the_same_the_first_is_asked(facade, market):
+    first, second = facade.operator(7, OPG), facade.operator(8, OPG)
+    for listed in ([first, second], [second, first]):
+        facade.at.setOperators(market.version, listed, sender=market.charlie)
+        assert facade.at.quote(market.version, NOBODY) == (listed[0].address, OPG)
+
+
 def test_users_preference_comes_first(facade, market):
     facade.operator(7, 1)
     preferred = facade.operator(8, 2)

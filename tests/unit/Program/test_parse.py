@@ -222,6 +222,12 @@ def test_rule_6_the_third_operand_of_a_contraction_and_immediates_weigh_little(p
         assert parsed(program, Op(Kind.CONTRACT, Fn.MUL, (), (70, 2), operands)) == fits
 
 
+def test_rule_6_is_kept_to_the_byte(program):
+    op = Op(Kind.CONTRACT, Fn.MUL, (), (6, 5), (Access(0, (28, 60_837)), Access(0, (1_751, 429)), read(2)))
+    assert op.proof_bytes == 98_304
+    assert parsed(program, op)
+
+
 def test_rule_6_takes_the_best_cut_into_runs(program):
     """Rows that lie far apart, each 1,760 bytes when it is in one chunk at most and 2,016 when it may be in two."""
     for rows, row, fits in [

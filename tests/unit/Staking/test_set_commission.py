@@ -41,6 +41,13 @@ def test_more_comes_after_as_long_as_stake_thaws(evm, staking, bob, delegated):
     assert staking.commissionOf(bob).bps == 1_500
 
 
+def test_the_same_again_takes_an_announcement_back_at_once(evm, staking, bob, delegated):
+    staking.setCommission(1_500, sender=bob)
+    event = staking.setCommission(1_000, sender=bob).event("CommissionSet")
+    assert event.since == evm.now
+    assert staking.commissionOf(bob) == (1_000, 1_000, evm.now)
+
+
 def test_it_rises_by_small_steps(evm, staking, bob, delegated):
     with reverts("CommissionStepTooLarge", 1_000, 1_501, 500):
         staking.setCommission(1_501, sender=bob)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from web3.exceptions import Web3RPCError
 
 from opg.chain import EventReader, emitted, events, find_events
+from opg.errors import ChainUnreachable
 
 TRANSFERS = [("OPG", "Transfer")]
 
@@ -46,8 +48,55 @@ def test_unconfirmed_blocks_are_not_read(stage, sends):
 
 
 def test_many_spans_give_the_same(stage, sends, monkeypatch):
-    monkeypatch.setattr(events, "MAX_SPAN", 1)
+    monkeypatch.setattr(events, "SPAN", 1)
     assert amounts(EventReader(stage.chain, TRANSFERS, sends).read()) == [1, 2, 3]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How many blocks were asked for at once; `asked.limit`: the node refuses more, in its own way."""
+
+    class Asked(list):
+        limit, problem = 10**9, Web3RPCError("range too wide")
+
+    found, logs = Asked(), EventReader._logs
+
+    def limited(reader, first, last):
+        found.append(last - first + 1)
+        if found[-1] > found.limit:
+            raise found.problem
+        return logs(reader, first, last)
+
+    monkeypatch.setattr(EventReader, "_logs", limited)
+    return found
+
+
+@pytest.fixture
+def long_chain(stage, sends, monkeypatch):
+    """Of 400 blocks, where 20 are asked for at first."""
+    monkeypatch.setattr(events, "SPAN", 20)
+    stage.local.rpc("anvil_mine", hex(400))
+    return sends
+
+
+def test_a_long_chain_is_read_in_few_requests(stage, long_chain, asked):
+    assert amounts(EventReader(stage.chain, TRANSFERS, long_chain).read()) == [1, 2, 3]
+    assert asked[:4] == [20, 40, 80, 160] and len(asked) == 5
+
+
+@pytest.mark.parametrize("problem", [Web3RPCError("range too wide"), ChainUnreachable("http://x", "HTTPError")])
+@pytest.mark.parametrize("limit", [20, 50])
+def test_a_node_that_gives_less_at_once_is_asked_for_less(stage, long_chain, asked, limit, problem):
+    asked.limit, asked.problem = limit, problem
+    assert amounts(EventReader(stage.chain, TRANSFERS, long_chain).read()) == [1, 2, 3]
+    assert sum(each > limit for each in asked) <= 2, "it is not asked for too much again and again"
+
+
+def test_a_node_that_is_away_is_not_asked_again(stage, long_chain, asked):
+    asked.limit, asked.problem = 0, ChainUnreachable("http://x", "ConnectionError")
+    with pytest.raises(ChainUnreachable):
+        list(EventReader(stage.chain, TRANSFERS, long_chain).read())
+    assert len(asked) == 1
 
 
 def test_events_are_found_by_their_first_indexed_argument(stage, user, sends):

@@ -19,8 +19,9 @@ def spans(stage, monkeypatch):
     asked = []
     ask = EventReader._logs
     monkeypatch.setattr(EventReader, "_logs", lambda *given: asked.append(given[1:]) or ask(*given))
+    monkeypatch.setattr("opg.chain.events.MAX_SPAN", SPAN)
     for module in ("opg.chain.events", "opg.lookback"):
-        monkeypatch.setattr(f"{module}.MAX_SPAN", SPAN)
+        monkeypatch.setattr(f"{module}.SPAN", SPAN)
     stage.local.rpc("anvil_mine", hex(OLD_BLOCKS))
     return asked
 
