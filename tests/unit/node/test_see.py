@@ -231,5 +231,17 @@ def test_operator_that_lost_its_stake_answers_no_more(stage, host, picture):
     assert "unfit" in made.node.duties.alarms
 
 
+def test_strangers_vouchers_do_not_hide_that_stake_is_gone(stage, host, monkeypatch):
+    """Whatever is signed for any payer is looked up, and kept fresh for a while."""
+    made = host(price=PRICE)
+    monkeypatch.setattr("opg.node.view.REFRESHED", 3)
+    for _ in range(12):
+        made.node.view.read("Channels", "channel", stage.local.account().address, made.address)
+    made.node.tick()
+    made.operator.send("Staking", "startThaw", 501 * 10**18)
+    made.node.tick()
+    assert "unfit" in made.node.duties.alarms
+
+
 def unreachable(*_):
     raise ChainUnreachable("http://nowhere", "gone")
