@@ -219,7 +219,7 @@ def _storm(dice, seen, name):
     for each in callers:
         each.start()
     pool.wait_ready()
-    until = time.monotonic() + dice.uniform(6, 9)
+    until = time.monotonic() + dice.uniform(4, 6)
     while time.monotonic() < until:
         time.sleep(dice.uniform(0, 2.5))
         process = dice.choice(pool.processes)
