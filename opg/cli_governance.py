@@ -79,6 +79,14 @@ def submit(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keys
     out.print(f"proposal {number}: {governance.standing(proposal).next_step(governance.time())}")
 
 
+@app.command()
+def cancel(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
+    """Takes back your own proposal, before voting begins. Whoever wants it then words it anew."""
+    governance, proposal, _ = _load(which, rpc, manifest)
+    governance.cancel(_sender(governance, keystore), proposal)
+    out.print("cancelled; the same words cannot be submitted again")
+
+
 @app.command("list")
 def list_(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
     """All proposals, the newest first, whoever made them."""
@@ -148,7 +156,7 @@ def execute(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, key
 @app.command()
 def export(
     which: Which,
-    deed: Annotated[str, typer.Argument(help="submit, vote, queue or execute.")],
+    deed: Annotated[str, typer.Argument(help="submit, cancel, vote, queue or execute.")],
     choice: Annotated[str, typer.Option(help="For vote: for, against or abstain.")] = "for",
     safe: Annotated[bool, typer.Option("--safe", help="As a file for the Safe's transaction builder.")] = False,
     rpc: Rpc = DEFAULT_RPC,

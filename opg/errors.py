@@ -6,6 +6,7 @@ that.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from opg.words import moment, origin, shown
@@ -71,8 +72,7 @@ class TransactionRefused(OPGError):
         self.label = label
         self.name = name
         self.arguments = arguments or {}
-        said = ", ".join(f"{key}={_short(name, key, value)}" for key, value in self.arguments.items())
-        super().__init__(f"{label}: {name}({said})", ADVICE.get(name, "nothing was changed on chain"))
+        super().__init__(f"{label}: {refusal(name, self.arguments)}", ADVICE.get(name, "nothing was changed on chain"))
 
 
 class TransactionLost(OPGError):
@@ -257,7 +257,21 @@ IN_OPG = frozenset({
 })  # fmt: skip
 
 
+# `IGovernor.ProposalState`
+STATES = ("pending", "active", "canceled", "defeated", "succeeded", "queued", "expired", "executed")
+
+
+def refusal(name: str, arguments: Mapping[str, Any]) -> str:
+    """A contract's error as people read it."""
+    return f"{name}({', '.join(f'{key}={_short(name, key, value)}' for key, value in arguments.items())})"
+
+
 def _short(name: str, key: str, value: Any) -> str:
+    if name == "GovernorUnexpectedProposalState" and key == "current":
+        return STATES[value]
+    if name == "GovernorUnexpectedProposalState" and key == "expectedStates":
+        expected = int.from_bytes(value, "big")
+        return " or ".join(state for place, state in enumerate(STATES) if expected >> place & 1) or "none"
     if name in IN_OPG and isinstance(value, int):
         return shown(value)
     if key in MOMENTS and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:

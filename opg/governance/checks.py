@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
-from eth_utils.address import to_checksum_address
+from eth_utils.address import is_address, to_checksum_address
 
 from opg.chain.artifacts import artifact
 from opg.chain.deploying import BOUNDS, OPG
 from opg.deploy.proxy import PROXY
-from opg.governance.proposal import Decoded, contract_at, items
+from opg.governance.onchain import moment
+from opg.governance.proposal import Decoded, contract_at, items, streams
 from opg.governance.simulation import HOLDERS, TREASURY, Simulation
-from opg.governance.terms import roles_of
+from opg.governance.terms import Vesting, roles_of
 
 Verdict = Literal["good", "look", "bad"]
-LARGE_SHARE = 0.10  # of the treasury, in one proposal
+LARGE_SHARE, LEAST_SHARE = 0.10, 0.0001  # of the treasury, in one proposal; the least that is shown
 ZERO = "0x" + "00" * 20
 POWERS = ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE")
 NESTED = {("OPGTimelock", "schedule"), ("OPGTimelock", "scheduleBatch"), ("OPGTimelock", "execute"),
           ("OPGTimelock", "executeBatch"), ("OPGGovernor", "relay"), ("OPGGovernor", "propose")}  # fmt: skip
 SELFDESTRUCT, DELEGATECALL, CALLCODE, PUSH1, PUSH32 = 0xFF, 0xF4, 0xF2, 0x60, 0x7F
-NUMBER = re.compile(r"(?<![\w.])(\d[\d,_]*(?:\.\d+)?)(?![\w])")
+NUMBER = re.compile(r"(?<![\w.])(\d[\d,_]*(?:\.\d+)?)(?![\w])(?:\s*(%|\w+))?")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-UNITS = (1, OPG, 60, 3_600, 86_400, 604_800, 100)  # as is, OPG, minutes, hours, days, weeks, percent of basis points
+UNITS = {"opg": OPG, "wei": 1, "bps": 1, "basis": 1, "percent": 100, "%": 100,
+         "second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}  # fmt: skip
+LEAP = 10  # a parameter that becomes so many times larger or smaller may have been given in another unit
 
 
 @dataclass(frozen=True)
@@ -113,22 +117,35 @@ def described(made: Simulation) -> Told:
             yield "look", f"action {number} is described without the call itself; it is: {call}"
         elif code != str(call):
             yield "bad", f"action {number} is described as {code}, and is {call}"
-        yield from wording(number, sentence, call)
+        yield from wording(number, sentence, call, streams(made.proposal.description))
 
 
-def wording(number: int, sentence: str, call: Decoded) -> Told:
-    """Every number and address in a sentence has to be an argument, in some unit."""
-    values = [each for each in flat(call.arguments) if isinstance(each, int)]
-    possible = {each * 10**6 // unit for each in values for unit in UNITS} | {0 if not values else values[0] * 10**6}
-    plain = ADDRESS.sub(" ", sentence)
-    for text in NUMBER.findall(plain):
-        said = round(float(text.replace(",", "").replace("_", "")) * 10**6)
-        if values and said not in possible:
-            yield "bad", f"action {number} says {text}; its call has {', '.join(map(str, values))}"
-    named = {each.lower() for each in flat(call.arguments) if isinstance(each, str)} | {call.target.lower()}
+def wording(number: int, sentence: str, call: Decoded, wallets: Mapping[str, Vesting]) -> Told:
+    """Every number and address in a sentence has to be an argument, in some unit, or a term of the stream that an argument is."""
+    leaves = list(flat(call.arguments))
+    paid = [wallets[at] for each in leaves if isinstance(each, str) and is_address(each)
+            if (at := to_checksum_address(each)) in wallets]  # fmt: skip
+    leaves += [each for terms in paid for each in (terms.beneficiary, terms.start, terms.seconds)]
+    values = [each for each in leaves if isinstance(each, int)]
+    for text, word in NUMBER.findall(ADDRESS.sub(" ", sentence)):
+        said = Fraction(text.replace(",", "").replace("_", ""))
+        if values and not any(said * unit in values for unit in units(word, call)):
+            meant = f"{text} {word}" if word.lower().rstrip("s") in UNITS or word.lower() in UNITS else text
+            yield "bad", f"action {number} says {meant}; its call has {', '.join(map(str, values))}"
+    named = {each.lower() for each in leaves if isinstance(each, str)} | {call.target.lower()}
     for address in ADDRESS.findall(sentence):
         if address.lower() not in named:
             yield "bad", f"action {number} names {address}, its call does not"
+
+
+def units(word: str, call: Decoded) -> set[int]:
+    """What one of the unit that a number's next word names is worth in a call's arguments; of any unit when it names none."""
+    word = word.lower()
+    unit = UNITS.get(word) or UNITS.get(word.rstrip("s"))
+    if unit is None:
+        return {1, *UNITS.values()}
+    counts_percent = not any("bps" in name.lower() for _, name in call.inputs)  # as the quorum does
+    return {1} if unit == UNITS["%"] and counts_percent else {unit}
 
 
 def duplicates(made: Simulation) -> Told:
@@ -149,13 +166,16 @@ def ether(made: Simulation) -> Told:
 
 
 def addresses(made: Simulation) -> Told:
-    known = contract_at(made.deployment)
+    known, wallets = contract_at(made.deployment), streams(made.proposal.description)
     for number, call in enumerate(made.calls, 1):
         for (kind, name), value in zip(call.inputs, call.arguments, strict=True):
             if kind != "address":
                 continue
             at = to_checksum_address(value)
-            if value == ZERO:
+            if terms := wallets.get(at):
+                begin, end = (moment(each, made.time) for each in (terms.start, terms.start + terms.seconds))
+                yield "look", f"call {number}: {at} is a stream: {terms.beneficiary} gets it from {begin} to {end}"
+            elif value == ZERO:
                 yield "bad", f"call {number}: {name or 'an address'} is zero"
             elif at not in known and not made.code.get(at):
                 yield (
@@ -167,13 +187,15 @@ def addresses(made: Simulation) -> Told:
 
 
 def roles(made: Simulation) -> Told:
-    names = roles_of([name for name in made.deployment.addresses if any_role(name)])
     known = contract_at(made.deployment)
     timelock = made.deployment.address(TREASURY)
     for contract, event, args in made.events:
         if event not in ("RoleGranted", "RoleRevoked", "RoleAdminChanged"):
             continue
-        role = names.get(bytes(args["role"]), "0x" + bytes(args["role"]).hex())
+        role = roles_of([contract]).get(bytes(args["role"]))
+        if role is None:
+            yield "bad", f"{contract} has no role 0x{bytes(args['role']).hex()}: nothing asks for it"
+            continue
         if event == "RoleAdminChanged":
             yield "bad", f"{contract}: who may give {role} is changed"
             continue
@@ -211,6 +233,8 @@ def bounds(made: Simulation) -> Told:
             yield "bad", f"{view.contract}.{view.name} becomes {value}, outside {limit.low} … {limit.high}"
         elif value in (limit.low, limit.high):
             yield "look", f"{view.contract}.{view.name} becomes {value}, which is as far as the code allows"
+        elif view.before.isdecimal() and not int(view.before) <= LEAP * value <= LEAP**2 * int(view.before):
+            yield "look", f"{view.contract}.{view.name} becomes {value}, from {view.before}: is it in the right unit?"
     if "OutOfBounds" in made.error:
         yield "bad", f"a parameter would leave its bounds: {made.error}"
 
@@ -233,7 +257,8 @@ def funds(made: Simulation) -> Told:
     before, after = made.held.get(TREASURY, (0, 0))
     if after < before:
         share = (before - after) / before
-        text = f"the treasury pays {(before - after) / OPG:,.18g} OPG, {share:.2%} of what it has"
+        part = f"{share:.2%}" if share >= LEAST_SHARE else f"less than {LEAST_SHARE:.2%}"
+        text = f"the treasury pays {(before - after) / OPG:,.18g} OPG, {part} of what it has"
         yield ("bad" if share > LARGE_SHARE else "look"), text
     for contract, event, args in made.events:
         given = contract == "OPG" and event == "Approval" and args["owner"] == made.deployment.address(TREASURY)
@@ -287,10 +312,6 @@ def flat(values: object) -> Iterator[object]:
             yield from flat(each)
     else:
         yield values
-
-
-def any_role(contract: str) -> bool:
-    return any(entry.get("name") == "hasRole" for entry in artifact(contract).abi)
 
 
 def same_code(name: str, code: bytes) -> bool:

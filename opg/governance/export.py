@@ -13,11 +13,12 @@ SAFE_VERSION = "1.0"
 
 
 def transaction(chain: Chain, deed: str, proposal: Proposal, choice: str = "for") -> dict[str, str]:
-    """`to`, `value` and `data` of a deed: submit, vote, queue or execute."""
+    """`to`, `value` and `data` of a deed: submit, cancel, vote, queue or execute."""
     parts = [list(proposal.targets), list(proposal.values), list(proposal.calldatas)]
     governor = chain.contract("OPGGovernor")
     arguments: dict[str, tuple[str, list[Any]]] = {
         "submit": ("propose", [*parts, proposal.description]),
+        "cancel": ("cancel", [*parts, proposal.description_hash]),
         "vote": ("castVote", [proposal.id, CHOICES.get(choice, -1)]),
         "queue": ("queue", [*parts, proposal.description_hash]),
         "execute": ("execute", [*parts, proposal.description_hash]),

@@ -19,7 +19,7 @@ from opg.chain.artifacts import decode_error, selector
 from opg.chain.deployment import Deployment
 from opg.chain.local import LocalChain
 from opg.deploy.history import logs
-from opg.errors import OPGError
+from opg.errors import OPGError, refusal
 
 GAS = 16_777_216  # EIP-7825
 ETHER = 10**18
@@ -190,6 +190,5 @@ class Fork:
         error = answer.get("error") or {}
         data = error.get("data")
         if isinstance(data, str) and len(data) >= 10:
-            name, arguments = decode_error(bytes.fromhex(data[2:]))
-            return f"{name}({', '.join(f'{k}={v}' for k, v in arguments.items())})"
+            return refusal(*decode_error(bytes.fromhex(data[2:])))
         return str(error.get("message") or "reverted")

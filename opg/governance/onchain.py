@@ -71,7 +71,8 @@ def moment(then: int, now: int) -> str:
         if number and len(parts) < 2:
             parts.append(f"{number} {name}{'s' if number > 1 else ''}")
     distance = " ".join(parts) or "0 seconds"
-    when = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    known = then <= datetime.max.replace(tzinfo=UTC).timestamp()
+    when = datetime.fromtimestamp(then, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if known else f"second {then}"
     return f"{when} ({'in ' + distance if then >= now else distance + ' ago'})"
 
 
@@ -162,6 +163,16 @@ class Governance:
             )
         sender.send("OPGGovernor", "castVoteWithReason", proposal.id, CHOICES[choice], reason)
         return weight
+
+    def cancel(self, sender: Sender, proposal: Proposal) -> None:
+        """Takes back a proposal of the sender's own, as long as voting has not begun."""
+        standing = self.standing(proposal)
+        if standing.state is not State.PENDING:
+            raise BadInput(f"only before voting begins can it be cancelled: it is {standing.state.name.lower()}",
+                           "let voters know, so that they vote against it")  # fmt: skip
+        if standing.proposer.lower() != sender.address.lower():
+            raise BadInput("only its proposer can cancel a proposal", f"that is {standing.proposer}")
+        sender.send("OPGGovernor", "cancel", *self._parts(proposal), proposal.description_hash)
 
     def queue(self, sender: Sender, proposal: Proposal) -> int:
         """Hands an accepted proposal to the timelock; gives the second from which it can be executed."""

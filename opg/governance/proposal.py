@@ -22,6 +22,10 @@ from opg.governance.terms import Call, Term, Vesting
 from opg.governance.vesting import wallet_address
 
 CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
+STREAM_LINE = re.compile(
+    r"^\s+`Stream\(beneficiary=(0x[0-9a-fA-F]{40}), start=(\d{1,20}), seconds=(\d{1,20})\)`\s*$", re.M
+)
+MAX_BYTES = 128 * 1024  # of a transaction that nodes pass on
 ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 
@@ -43,6 +47,12 @@ class Proposal:
         """The governor's `hashProposal`."""
         arguments = [list(self.targets), list(self.values), list(self.calldatas), self.description_hash]
         return int.from_bytes(keccak(encode(["address[]", "uint256[]", "bytes[]", "bytes32"], arguments)), "big")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the transaction that submits it, about."""
+        arguments = [list(self.targets), list(self.values), list(self.calldatas), self.description]
+        return len(encode(["address[]", "uint256[]", "bytes[]", "string"], arguments))
 
     @property
     def title(self) -> str:
@@ -83,10 +93,18 @@ def build(script: Script, deployment: Deployment) -> Proposal:
         data = calldata(call, deployment)
         targets.append(target)
         calldatas.append(data)
-        items.append(f"{number}. {said}\n   `{decode_call(deployment, target, 0, data)}`")
+        lines = [f"{number}. {said}", f"   `{decode_call(deployment, target, 0, data)}`"]
+        lines += [f"   `{stream_line(each)}`" for each in call.arguments if isinstance(each, Vesting)]
+        items.append("\n".join(lines))
     parts = [f"# {script.title}", script.reason, "\n".join(items)]
     description = "\n\n".join(part for part in parts if part)
-    return Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
+    made = Proposal(tuple(targets), (0,) * len(targets), tuple(calldatas), description)
+    if made.size > MAX_BYTES:
+        raise BadInput(
+            f"{script.path.name} makes a transaction of {made.size:,} bytes; nodes take {MAX_BYTES:,} at most",
+            "make several proposals of it; each call counts twice, as it is repeated in the description",
+        )
+    return made
 
 
 def calldata(call: Call, deployment: Deployment) -> bytes:
@@ -137,6 +155,18 @@ def items(description: str) -> list[tuple[str, str | None]]:
             code = CODE_LINE.match(lines[at + 1]) if at + 1 < len(lines) else None
             found.append((match[2], code[1] if code else None))
     return found
+
+
+def stream_line(terms: Vesting) -> str:
+    """What a wallet's address follows from: under the call that pays into it, so that a voter can hold one against the other."""
+    return f"Stream(beneficiary={checked(terms.beneficiary)}, start={terms.start}, seconds={terms.seconds})"
+
+
+def streams(description: str) -> dict[str, Vesting]:
+    """The wallets that a description tells the terms of, by their addresses. What it tells is true: another term is another address."""
+    found = [Vesting(to_checksum_address(who), int(start), int(seconds))
+             for who, start, seconds in STREAM_LINE.findall(description)]  # fmt: skip
+    return {wallet_address(each): each for each in found if each.start + each.seconds < 2**64}
 
 
 def contract_at(deployment: Deployment) -> Mapping[str, str]:

@@ -18,13 +18,13 @@ TEMPLATE = '''"""{title}
 
 Why: one paragraph that a voter can decide by.
 
-1. Set the votes that a proposal needs to 100,000 OPG
+1. Set the votes that a proposal needs to 2 OPG
 """
 
 from opg.governance import OPGGovernor, set_, tokens
 
 ACTIONS = [
-    ("Set the votes that a proposal needs to 100,000 OPG", set_(OPGGovernor.proposalThreshold, tokens(100_000))),
+    ("Set the votes that a proposal needs to 2 OPG", set_(OPGGovernor.proposalThreshold, tokens(2))),
 ]
 '''
 
@@ -54,7 +54,7 @@ def load_script(path: Path) -> Script:
         raise BadInput(f"{path.name}: {problem}", problem.advice) from None
     except OSError as problem:
         raise BadInput(f"cannot read {path}: {problem.strerror}", "name a proposal file") from None
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise BadInput(f"{path.name}: {type(problem).__name__}: {problem}", "correct the script") from None
     title, reason, listed = _docstring(path, made.get("__doc__") or "")
     actions = made.get("ACTIONS")
@@ -63,7 +63,11 @@ def load_script(path: Path) -> Script:
     for number, action in enumerate(actions, 1):
         if not (isinstance(action, tuple) and len(action) == 2 and isinstance(action[1], Call)):
             raise BadInput(f"{path.name}: action {number} is no (description, call) pair", "see docs/governance.md")
-        _ = action[1].abi
+        call = action[1]
+        if call.abi["stateMutability"] in ("view", "pure"):
+            raise BadInput(
+                f"{path.name}: {call.contract}.{call.function} only reads", "name a function that changes something"
+            )
     if listed != [said for said, _ in actions]:
         raise BadInput(
             f"{path.name}: the docstring's numbered list and ACTIONS do not say the same, in the same order",

@@ -14,12 +14,13 @@ from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.exits import Exits
 from opg.governance.fork import Fork, Played, Reverted
-from opg.governance.onchain import CHOICES
+from opg.governance.onchain import CHOICES, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
 
 HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's OPG
 TREASURY = "OPGTimelock"
 ANYBODY = to_checksum_address("0x" + "a11ce".rjust(40, "0"))  # may queue and execute
+ENDED = (State.CANCELED, State.DEFEATED, State.EXPIRED, State.EXECUTED)
 PASSING = frozenset({"clock"})  # views that change by themselves
 DELEGATED = "0xdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a724"  # DelegateVotesChanged
 
@@ -43,6 +44,7 @@ class Simulation:
     deployment: Deployment
     chain_id: int
     block: int
+    time: int  # seconds, of that block
     lent: int = 0  # votes that nobody has delegated today and the simulation needed
     steps: list[Played] = field(default_factory=list)
     error: str = ""  # why it stopped; empty when it was executed
@@ -74,7 +76,7 @@ class _Stage:
     def __init__(self, fork: Fork, proposal: Proposal, with_exits: bool) -> None:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
-        self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head())
+        self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 
@@ -111,8 +113,10 @@ class _Stage:
             voters = self._voters()
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
         fork.move_to(begin + 1)
-        state = int(read("OPGGovernor", "state", number))
-        if state == 1:
+        state = State(read("OPGGovernor", "state", number))
+        if state in ENDED:
+            raise Reverted(f"it was {state.name.lower()} already: nothing more can happen")
+        if state is State.ACTIVE:
             for account in voters:
                 if not read("OPGGovernor", "hasVoted", number, account) and read(
                     "OPGGovernor", "getVotes", account, begin

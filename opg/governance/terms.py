@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from opg.chain.artifacts import artifact, role_id
 from opg.chain.deploying import OPG as WEI
 from opg.errors import BadInput
 
+FIRST_START, LAST_START = 1_577_836_800, 4_102_444_800  # the years 2020 and 2100, in seconds
 SETTERS = ("set", "update")  # OpenZeppelin has both: setVotingDelay, updateQuorumNumerator
 
 
@@ -94,12 +96,12 @@ OPGGovernor, OPGTimelock = Term("OPGGovernor"), Term("OPGTimelock")
 
 def hours(number: float) -> int:
     """Seconds."""
-    return _whole(number * 3_600, "seconds")
+    return _whole(_number(number) * 3_600, "seconds")
 
 
 def days(number: float) -> int:
     """Seconds."""
-    return _whole(number * 86_400, "seconds")
+    return _whole(_number(number) * 86_400, "seconds")
 
 
 def tokens(number: int | str) -> int:
@@ -116,12 +118,12 @@ def tokens(number: int | str) -> int:
 
 def percent(number: float) -> int:
     """Percent, as the governor counts its quorum. Fees and shares are counted in basis points: `bps`."""
-    return _whole(number, "percent")
+    return _whole(_number(number), "percent")
 
 
 def bps(number: float) -> int:
     """Basis points, of which a hundred are one percent: `bps(500)` is 5 %."""
-    if not 0 <= number <= 10_000:
+    if not 0 <= _number(number) <= 10_000:
         raise BadInput(f"bps({number}) is no share", "write basis points from 0 to 10,000: bps(500) is 5 %")
     return _whole(number, "basis points")
 
@@ -135,10 +137,11 @@ def set_(parameter: Term, value: Any) -> Call:
     for verb in SETTERS:
         if verb + capital in known:
             return Call(parameter.contract_name, verb + capital, (value,))
-    settable = sorted(name for name in known if name.startswith(SETTERS))
+    place = parameter.contract_name + "."
+    names = [name.removeprefix(place) for name in settable() if name.startswith(place)]
     raise BadInput(
         f"{parameter!r} cannot be set by vote",
-        f"{parameter.contract_name} has: {', '.join(settable) or 'no setters; it never changes'}",
+        f"of {parameter.contract_name}, a vote can set: {', '.join(names) or 'nothing'}",
     )
 
 
@@ -161,12 +164,12 @@ def settable() -> list[str]:
 
 def give_role(place: Term, role: str, account: Term | str) -> Call:
     """Lets a module in: `give_role(Staking, "SLASHER_ROLE", "0x…")`."""
-    return Call(place.contract_name, "grantRole", (role_id(role), account))
+    return Call(place.contract_name, "grantRole", (_role(place, role), account))
 
 
 def take_role(place: Term, role: str, account: Term | str) -> Call:
     """Takes a role away."""
-    return Call(place.contract_name, "revokeRole", (role_id(role), account))
+    return Call(place.contract_name, "revokeRole", (_role(place, role), account))
 
 
 def grant(to: Term | str, amount: int) -> Call:
@@ -183,6 +186,10 @@ def stream(beneficiary: str, amount: int, start: int, seconds: int) -> Call:
     beneficiary = checked(beneficiary)
     if seconds <= 0:
         raise BadInput("a stream takes time", "give its length in seconds, for example days(365)")
+    if not FIRST_START <= start <= LAST_START:
+        raise BadInput(
+            f"a stream that begins at {start} is mistyped", "give its start in unix seconds: date +%s shows now"
+        )
     return Call("OPG", "transfer", (Vesting(beneficiary, start, seconds), amount))
 
 
@@ -196,7 +203,27 @@ def roles_of(names: Sequence[str]) -> dict[bytes, str]:
     return found
 
 
+def _role(place: Term, role: str) -> bytes:
+    known = roles_of([place.contract_name]) if has_roles(place.contract_name) else {}
+    if role_id(role) not in known:
+        raise BadInput(
+            f"{place!r} has no role {role}", f"it has: {', '.join(sorted(known.values())) or 'no roles at all'}"
+        )
+    return role_id(role)
+
+
+def has_roles(contract: str) -> bool:
+    """Whether anybody can be given a role there."""
+    return any(entry.get("name") == "hasRole" for entry in artifact(contract).abi)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise BadInput(f"{value!r} is no number", "write it without quotation marks")
+    return value
+
+
 def _whole(value: Any, unit: str) -> int:
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value):
         raise BadInput(f"{value} is no whole number of {unit}", "round it yourself")
     return int(value)

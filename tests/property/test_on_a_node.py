@@ -17,7 +17,7 @@ from tests.property.OpenGradientFacade.test_books import FacadeBooks
 from tests.property.Staking.test_books import StakingBooks
 
 MACHINES = (ChannelsBooks, DisputesBooks, FacadeBooks, InferenceBooks, StakingBooks)
-EXAMPLES, STEPS = (60, 50) if DEEP else (3, 20)
+EXAMPLES, STEPS = (60, 50) if DEEP else (14, 20)  # the first dozen of hypothesis is short
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.__name__)

@@ -2,6 +2,8 @@
 
 Every call has the outcome that the ghost says, and after every call every balance, deposit, credit and right
 is equal.
+
+Attacks 15 and 25.
 """
 
 from collections import defaultdict

@@ -6,6 +6,8 @@ three play whatever is theirs to play. carol signs anything, and plays as hypoth
 they pick at random, throw garbage, or fall silent. Some answers are signed only, some committed, some given to
 on-chain requests of erin's; all may be surfaced. Other modules slash carol, she runs with her stake, and governance
 may take the roles of `Disputes` away in the middle of it all.
+
+Attack 22.
 """
 
 from __future__ import annotations

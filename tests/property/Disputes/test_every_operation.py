@@ -1,4 +1,4 @@
-"""Row 23: a lie in every kind of operation and every function of the machine, played to the verdict.
+"""Attack 23: a lie in every kind of operation and every function of the machine, played to the verdict.
 
 Two inputs, two constants, odd sizes, several outputs; and what a liar may swap under the trace.
 """

@@ -189,7 +189,7 @@ def test_a_challenger_who_agrees_has_no_move():
 
 @given(seed=st.integers(0, 2**32 - 1))
 def test_many_challengers_at_once_all_lose_their_bonds(seed):
-    """Row 18 and 22: a rich attacker pays one bond after another to the honest operator."""
+    """Attacks 18 and 22: a rich attacker pays one bond after another to the honest operator."""
     world, random = world_of(3, 150), Random(seed)
     with world.aside():
         operator, wild = OperatorMind(world.honest), Wild(world, random)

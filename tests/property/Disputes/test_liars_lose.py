@@ -1,4 +1,4 @@
-"""Row 23: wherever one bit of an answer is wrong, whoever knows better wins, and has more afterwards."""
+"""Attack 23: wherever one bit of an answer is wrong, whoever knows better wins, and has more afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 20 and 21: what an honest mind moves is never refused, whatever the chain does to it.
+"""Attacks 20 and 21: what an honest mind moves is never refused, whatever the chain does to it.
 
 Blocks are taken back, the other side then plays another branch, and what the honest side had sent before is in the
 mempool still: it may come again at any time. A move for another branch does nothing; the one for this branch counts.
@@ -173,7 +173,7 @@ def anywhere(world: GameWorld, match: Match, random: Random) -> Move:
 
 
 def test_a_challenger_blames_nothing_in_a_branch_where_the_trace_changed():
-    """Row 21: the move names what it answers, not only where."""
+    """Attack 21: the move names what it answers, not only where."""
     world = world_of(3, 150)
     with world.aside():
         first, second = corrupted(world.honest, 2, 5), corrupted(world.honest, 2, 5)

@@ -1,4 +1,4 @@
-"""Rows 18 and 22, and the books: games against right and wrong answers, all at once, in any order.
+"""Attacks 18 and 22, and the books: games against right and wrong answers, all at once, in any order.
 
 The ghost is a table of what everybody should own. It knows three things: a bond leaves when a game is opened; it
 comes back, or goes to the operator; and the first game that refutes an answer costs the operator the penalty, of

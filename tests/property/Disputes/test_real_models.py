@@ -1,4 +1,4 @@
-"""Row 23 on models that people use: one wrong bit in any operation of them loses. The wheels are optional: make models."""
+"""Attack 23 on models that people use: one wrong bit in any operation of them loses. The wheels are optional: make models."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Inference against plain books in Python: requests and answers, games, faults and time in any order, for a model
 and models derived from it, while models are sold, versions deprecated, judges dismissed and roles taken. Every number
 that the contracts show is the books', every request ends paid or refunded, and nothing is final and disputable at once.
+
+Attack 25.
 """
 
 from __future__ import annotations

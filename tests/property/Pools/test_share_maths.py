@@ -82,7 +82,7 @@ def check_shares_for(pool, amount, available):
 
 @pytest.mark.parametrize("pool", small_pools, ids=str)
 def test_all_small_pools(pool):
-    """Exhaustively: every amount and every number of shares up to beyond the whole."""
+    """Attack 5: exhaustively: every amount and every number of shares up to beyond the whole."""
     for n in range(1, SMALL + 2):
         check_add(pool, n)
         check_slash(pool, n)

@@ -1,5 +1,5 @@
 """Staking against plain books in Python: whatever is staked, delegated, thawed, locked, slashed, earned and fetched, in any order
-and at any time, every number that the contract shows is the books', and what it owes is what it has."""
+and at any time, every number that the contract shows is the books', and what it owes is what it has. Attack 8."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ def test_a_payer_leaves_with_the_rest(evm, opg, channels, redeem, lasting, alice
 
 
 def test_not_a_second_earlier(evm, channels, alice, bob):
+    """Attack 12."""
     channels.startClose(bob, sender=alice)
     closable_at = evm.now + CLOSE_SECONDS
     evm.sleep(CLOSE_SECONDS - 1)

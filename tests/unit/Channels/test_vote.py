@@ -10,6 +10,7 @@ GUARDIAN, VOTES = account(9), account(0)
 
 
 def test_what_was_signed_before_can_be_redeemed_at_the_old_share(evm, channels, redeem, voucher, alice, bob, frank):
+    """Attack 25."""
     channels.deposit(bob, 1_000, sender=alice)
     event = channels.setProtocolFeeBps(1_000, sender=VOTES).event("ProtocolFeeSet")
     assert (event.bps, event.since) == (1_000, evm.now + CLOSE_SECONDS)
@@ -24,6 +25,7 @@ def test_what_was_signed_before_can_be_redeemed_at_the_old_share(evm, channels, 
 
 
 def test_a_second_vote_does_not_hurry_the_first(evm, channels):
+    """Attack 25."""
     channels.setProtocolFeeBps(1_000, sender=VOTES)
     evm.sleep(CLOSE_SECONDS // 2)
     channels.setProtocolFeeBps(0, sender=VOTES)
@@ -45,6 +47,7 @@ def test_nobody_but_the_votes_sets_it(channels, number):
 
 
 def test_the_guardian_pauses_deposits_only(evm, opg, channels, guardian, redeem, voucher, alice, bob):
+    """Attack 25."""
     channels.deposit(bob, 1_000, sender=alice)
     until = guardian.pause(CHANNELS, 3 * DAY, sender=GUARDIAN).event("Paused").until
     with reverts("BusinessPaused", CHANNELS, until):

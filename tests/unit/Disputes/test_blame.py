@@ -48,7 +48,7 @@ def test_too_late(world, revealed, move):
 
 
 def test_of_another_answer(world, revealed, move, alice):
-    """Row 23: another version, to be judged by."""
+    """Attack 23: another version, to be judged by."""
     other = revealed.answer | {"version": world.publish(chain(op_count=3, words=7))}
     with reverts("WrongAnswer", revealed.id):
         revealed.call("blame", *move.arguments(revealed.id, other), sender=alice)
@@ -83,7 +83,7 @@ def test_the_proof_of_another_operation(world, revealed, move):
 
 
 def test_the_proof_of_another_program(revealed, move):
-    """Row 23: a version swapped under the trace."""
+    """Attack 23: a version swapped under the trace."""
     other = chain(op_count=3, words=151)
     with reverts("WrongProgram"):
         revealed.send(replace(move, op_proof=op_proof(other, 1)))

@@ -26,7 +26,7 @@ def test_before_the_time_is_over(world, match, liar, challenger, phase):
 
 
 def test_with_another_answer(world, match, alice):
-    """Row 21: nobody else can be made to pay."""
+    """Attack 21: nobody else can be made to pay."""
     world.evm.sleep(CLOCK_SECONDS + 1)
     other = match.answer | {"operator": world.dave.address}
     with reverts("WrongAnswer", match.id):
@@ -56,7 +56,7 @@ def test_a_silent_operator_is_slashed(world, match, liar, challenger, phase):
 
 @pytest.mark.parametrize("phase", CHALLENGERS)
 def test_a_silent_challenger_loses_its_bond_to_the_operator(world, match, liar, challenger, phase):
-    """Row 22: whoever is accused wrongly is paid for the trouble."""
+    """Attack 22: whoever is accused wrongly is paid for the trouble."""
     match.play_until(phase, liar, challenger)
     event = match.time_out().event("OperatorWon")
     assert (event.gameId, event.answerHash) == (match.id, world.inference.hashAnswer(match.answer))

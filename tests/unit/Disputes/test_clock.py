@@ -9,7 +9,7 @@ from tests.liars import corrupted
 
 
 def test_only_the_side_to_move_pays(world, match, liar, challenger):
-    """Row 20."""
+    """Attack 20."""
     world.evm.sleep(100)
     match.step(liar, challenger)
     world.evm.sleep(30)
@@ -30,7 +30,7 @@ def test_the_total_runs_over_all_moves(world, match, liar, challenger):
 
 @pytest.mark.parametrize("left", [0, 1, MOVE_SECONDS - 1, MOVE_SECONDS])
 def test_a_used_up_clock_leaves_the_minimum_for_every_move(world, match, liar, challenger, left):
-    """Row 20: the other side's last-second move leaves time to answer."""
+    """Attack 20: the other side's last-second move leaves time to answer."""
     world.evm.sleep(CLOCK_SECONDS - left)
     match.play_until(Phase.REVEAL_NODES, liar, challenger)
     assert match.state.operator_seconds == left
@@ -70,7 +70,7 @@ def test_the_deadline_of_a_game_that_is_over_or_unknown_is_zero(world, match):
 
 
 def test_the_slowest_game_ends_within_the_bound(evm):
-    """Row 20: both sides play at the last second of every turn, through as many levels as there can be."""
+    """Attack 20: both sides play at the last second of every turn, through as many levels as there can be."""
     world = GameWorld(evm, chain(op_count=257, words=16_385, later=1))
     lie = corrupted(world.honest, 0, 9_999)
     match = world.against(lie)

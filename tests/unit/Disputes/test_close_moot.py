@@ -25,7 +25,7 @@ def test_an_answer_that_is_not_refuted(world, match):
 
 
 def test_with_another_answer(world, match, other, alice, liar, challenger):
-    """Row 21: one that is refuted does not end a game about one that is not."""
+    """Attack 21: one that is refuted does not end a game about one that is not."""
     match.play(liar, challenger)
     second = world.open(world.answer(request=b"\1" * 32))
     with reverts("WrongAnswer", second.id):

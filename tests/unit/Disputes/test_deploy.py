@@ -31,7 +31,7 @@ def test_the_bounds_themselves_are_fine(world, name, side):
 
 
 def test_stake_must_thaw_for_two_windows_and_the_longest_game(world):
-    """Row 1: what backed an answer is still there at the last verdict."""
+    """Attacks 1 and 20: what backed an answer is still there at the last verdict."""
     longest = 2 * WINDOW_SECONDS + world.disputes.maxGameSeconds()
     world.staking = deploy_staking(world.evm, world.token, world.guardian, thawing_seconds=longest)
     world.deploy_disputes()
@@ -41,7 +41,7 @@ def test_stake_must_thaw_for_two_windows_and_the_longest_game(world):
 
 
 def test_stake_must_thaw_as_long_as_a_request_can_be_open(world):
-    """A vote about the minimum stake leaves operators so long to answer."""
+    """Attack 25: a vote about the minimum stake leaves operators so long to answer."""
     thawing = world.staking.thawingSeconds()
     world.inference = world.deploy_inference(maxResponseSeconds=thawing)
     world.deploy_disputes()
@@ -51,7 +51,7 @@ def test_stake_must_thaw_as_long_as_a_request_can_be_open(world):
 
 
 def test_parameters_can_be_read_and_never_change(world):
-    """Row 19: there is nothing that sets them."""
+    """Attack 19: there is nothing that sets them."""
     d = world.disputes
     assert (d.bond(), d.penalty(), d.clockSeconds(), d.moveSeconds()) == (
         BOND,

@@ -46,7 +46,7 @@ def test_twice_by_the_same_challenger(world, match):
 
 
 def test_again_after_it_is_over(world, match, honest_operator, challenger):
-    """Row 18: one game for each challenger and answer, ever."""
+    """Attack 18: one game for each challenger and answer, ever."""
     match.play_until(Phase.REVEAL_TRACE, honest_operator, challenger)
     match.time_out()
     with reverts("AlreadyOpened", match.id):
@@ -119,7 +119,7 @@ def test_an_answer_in_a_batch(world, lie, bob):
 
 @pytest.mark.parametrize("others", [1, 4])
 def test_any_number_of_challengers(world, lie, others):
-    """Row 18: a friend of the operator cannot occupy the answer."""
+    """Attack 18: a friend of the operator cannot occupy the answer."""
     answer = world.answer(lie)
     ids = {world.open(answer, by=who).id for who in world.challengers[: 1 + others]}
     assert len(ids) == 1 + others

@@ -34,7 +34,7 @@ def test_in_another_phase(match, challenger):
 
 @pytest.mark.parametrize("who", ["bob", "frank", "dave"])
 def test_by_anybody_else(world, revealed, move, who):
-    """Row 14 and 21: nobody leads a challenger astray."""
+    """Attacks 14 and 21: nobody leads a challenger astray."""
     sender = getattr(world, who)
     with reverts("NotTheChallenger", sender):
         revealed.send(move, sender=sender)
@@ -55,7 +55,7 @@ def test_a_child_that_there_is_not(revealed, move, child):
 
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_path_of_another_length(revealed, move, length):
-    """Row 23: a shorter path would end at a node, a longer one under a leaf."""
+    """Attack 23: a shorter path would end at a node, a longer one under a leaf."""
     with reverts("WrongPathLength", length, 2):
         revealed.send(replace(move, path=(move.path * 2)[:length]))
 

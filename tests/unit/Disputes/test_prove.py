@@ -36,7 +36,7 @@ def test_before_the_chunk(world, match, alice):
 
 @pytest.mark.parametrize("who", ["bob", "frank", "dave"])
 def test_copied_by_somebody_else(world, opened, move, who):
-    """Row 14: the bounty cannot be snatched out of the mempool."""
+    """Attack 14: the bounty cannot be snatched out of the mempool."""
     sender = getattr(world, who)
     with reverts("NotTheChallenger", sender):
         opened.send(move, sender=sender)
@@ -50,7 +50,7 @@ def test_too_late(world, opened, move):
 
 
 def test_of_another_answer(world, opened, move, alice):
-    """Row 23: another input, to be judged by."""
+    """Attack 23: another input, to be judged by."""
     other = opened.answer | {"input": b"\1" * 32}
     with reverts("WrongAnswer", opened.id):
         opened.call("prove", *move.arguments(opened.id, other), sender=alice)
@@ -90,7 +90,7 @@ def test_the_proof_of_another_operation(world, opened, move):
 
 
 def test_operands_out_of_another_trace(opened, move, world):
-    """Row 23: the operator is measured by its own results, not by anybody else's."""
+    """Attack 23: the operator is measured by its own results, not by anybody else's."""
     length, root, path, runs = move.operands[0]
     for wrong in (
         (length, keccak(root), path, runs),
@@ -129,7 +129,7 @@ def test_the_operator_is_slashed(world, opened, move, alice, bob, lie):
 
 
 def test_the_challenger_has_its_bond_back_and_the_bounty(world, opened, move, alice):
-    """Row 22: whoever is right has more afterwards."""
+    """Attack 22: whoever is right has more afterwards."""
     opened.send(move)
     assert world.wealth(alice) == PURSE + BOUNTY
     world.disputes.withdrawCredit(alice, sender=alice)
@@ -147,7 +147,7 @@ def test_the_answer_is_refuted_for_ever(world, opened, move):
 
 
 def test_stake_that_thaws_is_slashed_too(world, opened, move, bob):
-    """Row 1: unstaking between the fault and the verdict."""
+    """Attack 1: unstaking between the fault and the verdict."""
     world.staking.startThaw(STAKE, sender=bob)
     opened.send(move)
     active, thawing, _ = world.staking.stakeOf(bob)
@@ -156,7 +156,7 @@ def test_stake_that_thaws_is_slashed_too(world, opened, move, bob):
 
 
 def test_less_stake_than_the_penalty(evm):
-    """Row 3: it takes what there is."""
+    """Attack 3: it takes what there is."""
     world = GameWorld(evm, chain(op_count=1, words=5), penalty=STAKE + 7)
     lie = corrupted(world.honest, 0, 0)
     match = world.against(lie)

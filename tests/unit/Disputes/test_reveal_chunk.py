@@ -45,7 +45,7 @@ def test_a_chunk_of_another_length(picked, move, length):
 
 
 def test_a_preimage_that_is_no_chunk(world):
-    """Row 23: a leaf is the hash of 256 bytes; two nodes are 64."""
+    """Attack 23: a leaf is the hash of 256 bytes; two nodes are 64."""
     tree = world.honest.trees[2]
     pair = b"\1" * 64
     fake = FakeTree(150, tree.data[:256], [keccak(pair), keccak(pair)])

@@ -42,7 +42,7 @@ def test_too_late(world, blamed, move):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 8])
 def test_a_wrong_number_of_children(blamed, move, count):
-    """Row 23: a level more or less would let nodes stand for leaves."""
+    """Attack 23: a level more or less would let nodes stand for leaves."""
     with reverts("WrongChildCount", count, 4):
         blamed.send(RevealNodes((move.children * 2)[:count]))
 
@@ -55,7 +55,7 @@ def test_children_of_another_node(blamed, lie):
 
 
 def test_children_that_fold_to_the_tensor_root_itself(evm):
-    """Row 23: above the tree of a tensor stands its length."""
+    """Attack 23: above the tree of a tensor stands its length."""
     world = GameWorld(evm, chain(op_count=1, words=65))
     lie = corrupted(world.honest, 0, 0)
     match = world.against(lie)

@@ -71,7 +71,7 @@ def test_a_wrong_number_of_children(match, move, count):
 
 
 def test_outputs_that_were_not_signed(world, match, honest_operator):
-    """Row 23: the trace is right, but the answer is not in it."""
+    """Attack 23: the trace is right, but the answer is not in it."""
     with reverts("WrongOutputs", world.honest.output_root, match.answer["output"]):
         match.send(honest_operator.move(match.state))
 
@@ -83,7 +83,7 @@ def test_the_signed_output_is_not_in_the_trace(world, match, move, honest_operat
 
 
 def test_the_signed_output_stands_elsewhere_in_the_trace(match, move):
-    """Row 23: at another operation than the program says."""
+    """Attack 23: at another operation than the program says."""
     children = [move.children[i] for i in (0, 2, 1, 3)]
     paths = [[children[0], keccak(children[2] + children[3])]]
     with reverts("WrongOutputs"):
@@ -119,7 +119,7 @@ def test_an_answer_with_fewer_outputs_than_the_program_has(evm, paths):
 
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_path_of_another_length(match, move, length):
-    """Row 23: a node cannot stand for a leaf."""
+    """Attack 23: a node cannot stand for a leaf."""
     paths = [(move.output_paths[0] * 2)[:length]]
     with reverts("WrongPathLength", length, 2):
         match.send(replace(move, output_paths=paths))

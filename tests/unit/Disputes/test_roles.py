@@ -1,4 +1,4 @@
-"""Governance takes a role while games run: every bond comes back all the same."""
+"""Governance takes a role while games run: every bond comes back all the same. Attack 19."""
 
 import pytest
 

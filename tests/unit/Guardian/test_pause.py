@@ -1,4 +1,4 @@
-"""The guardian pauses new business, of one kind, for a bounded time, seldom; and has no other power."""
+"""The guardian pauses new business, of one kind, for a bounded time, seldom; and has no other power. Attack 25."""
 
 from __future__ import annotations
 

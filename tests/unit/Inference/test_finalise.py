@@ -151,6 +151,7 @@ def test_only_answered_requests_are_paid(market, inference):
 
 
 def test_a_request_is_paid_once(market, inference, answered):
+    """Attack 16."""
     inference.finalise(answered, [OUTPUT], sender=market.bob)
     with reverts("WrongRequestState", inference.hashRequest(answered)):
         inference.finalise(answered, [OUTPUT], sender=market.bob)
@@ -299,6 +300,7 @@ def test_a_callback_is_never_starved(market, inference, evm):
 
 
 def test_a_callback_gets_no_more_than_was_paid_for(market, inference, evm):
+    """Attack 16."""
     receiver = evm.deploy("RecordingReceiver")
     req = called_back(market, inference, receiver)
     inference.finalise(req, [OUTPUT], sender=market.dave)

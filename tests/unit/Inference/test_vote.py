@@ -10,6 +10,7 @@ GUARDIAN, VOTES = account(9), account(0)
 
 
 def test_a_request_keeps_the_terms_of_its_time(market, inference):
+    """Attack 25."""
     early = market.ask_receipt().event("Requested").request
     inference.setCollateral(COLLATERAL // 2, sender=VOTES)
     inference.setProtocolFeeBps(1_000, sender=VOTES)
@@ -40,7 +41,7 @@ def test_nobody_but_the_votes_sets_them(inference, setter):
 
 
 def test_a_higher_minimum_leaves_who_was_asked_before_its_time(evm, market, inference):
-    """Nobody can make an operator miss a deadline by executing the vote: it stakes more before it takes on more."""
+    """Attack 25: nobody can make an operator miss a deadline by executing the vote: it stakes more before it takes on more."""
     early, late = market.ask(deadline=evm.now + HOUR), market.ask(deadline=evm.now + HOUR)
     market.staking.setMinStake(STAKE + 1, sender=VOTES)
     with reverts("OperatorNotLive", market.bob):
@@ -51,6 +52,7 @@ def test_a_higher_minimum_leaves_who_was_asked_before_its_time(evm, market, infe
 
 
 def test_the_guardian_pauses_new_requests_only(evm, market, inference):
+    """Attack 25."""
     brake = evm.at("Guardian", inference.guardian())
     open_ = market.ask()
     until = brake.pause(REQUESTS, DAY, sender=GUARDIAN).event("Paused").until

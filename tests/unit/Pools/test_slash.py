@@ -1,4 +1,4 @@
-"""When a slash ends a pool, and what it leaves."""
+"""When a slash ends a pool, and what it leaves. Attack 5."""
 
 import pytest
 

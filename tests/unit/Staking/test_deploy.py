@@ -21,6 +21,7 @@ def test_parameters_are_what_was_deployed(staking):
     ],
 )
 def test_parameters_are_bounded(evm, token, parameter, name, low, high):
+    """Attack 2."""
     for inside in (low, high):
         deploy_staking(evm, token, **{parameter: inside})
     for outside in (0, low - 1, high + 1, 2**256 - 1):

@@ -72,7 +72,7 @@ def test_many_tiny_slashes_take_what_one_huge_takes(staking, charlie, dave, fran
 
 @pytest.mark.parametrize("amount", [1, 2, 3, 19_999, 10**18 + 1])
 def test_the_burned_part_rounds_up(staking, bob, dave, amount):
-    """Attack 6."""
+    """Attacks 6 and 5."""
     event = staking.slash(bob, amount, dave, sender=dave).event("Slashed")
     assert event.burned == -(-amount * BURN_BPS // 10_000)
     assert event.burned + event.bounty == amount

@@ -68,6 +68,7 @@ def test_leaving_before_the_verdict_saves_nothing(evm, staking, alice, bob, dave
 
 
 def test_it_earns_nothing_from_now_on(evm, staking, alice, bob, frank):
+    """Attack 8."""
     evm.sleep(THAWING_SECONDS)
     staking.settle(bob, alice, sender=alice)
     staking.undelegate(bob, 10 * OPG, sender=alice)

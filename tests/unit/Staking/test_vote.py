@@ -25,7 +25,7 @@ def test_a_vote_sets_the_minimum(staking, bob):
 
 
 def test_the_smaller_minimum_is_enough_to_finish(evm, staking, bob):
-    """For as long as anything that was asked before can be open; another vote takes nothing of that away."""
+    """Attack 25: for as long as anything that was asked before can be open; another vote takes nothing of that away."""
     staking.stake(MIN_STAKE, sender=bob)
     event = staking.setMinStake(MIN_STAKE + 1, sender=VOTES).event("MinStakeSet")
     assert (event.finishing, event.until) == (MIN_STAKE, evm.now + THAWING_SECONDS)
@@ -66,6 +66,7 @@ def test_nobody_but_the_votes_sets_it(staking, alice, bob):
 
 
 def test_the_guardian_pauses_new_stake_and_no_exit(evm, staking, brake, bob, charlie):
+    """Attack 25."""
     staking.stake(2 * MIN_STAKE, sender=bob)
     early = staking.startThaw(1, sender=bob).value
     until = brake.pause(STAKING, DAY, sender=GUARDIAN).event("Paused").until
@@ -81,6 +82,7 @@ def test_the_guardian_pauses_new_stake_and_no_exit(evm, staking, brake, bob, cha
 
 
 def test_who_still_owes_something_may_add_stake_while_others_may_not(staking, brake, bob, dave):
+    """Attack 25."""
     staking.stake(MIN_STAKE, sender=bob)
     staking.lock(bob, 1, sender=dave)
     until = brake.pause(STAKING, DAY, sender=GUARDIAN).event("Paused").until
@@ -91,6 +93,7 @@ def test_who_still_owes_something_may_add_stake_while_others_may_not(staking, br
 
 
 def test_thaws_end_while_new_stake_is_paused(evm, staking, brake, bob):
+    """Attack 25."""
     staking.stake(MIN_STAKE, sender=bob)
     thaw = staking.startThaw(1, sender=bob).value
     evm.sleep(THAWING_SECONDS)

@@ -123,7 +123,7 @@ def views(honest: Trace, lie: Trace) -> dict[str, tuple[Game, Revealed]]:
     "a tensor under another trace", "no chunk yet", "another chunk", "a chunk of another trace",
 ])  # fmt: skip
 def test_events_of_another_branch_are_noticed(honest, what):
-    """Row 21: a re-organisation between two reads must not stop whoever reads."""
+    """Attack 21: a re-organisation between two reads must not stop whoever reads."""
     state, revealed = views(honest, corrupted(honest, 2, 70))[what]
     with pytest.raises(StaleView):
         ChallengerMind(honest).move(state, revealed)

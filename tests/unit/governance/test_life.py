@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from opg.chain import Sender
@@ -27,6 +28,22 @@ def good(result) -> str:
     code, out, err = result
     assert code == 0, out + err
     return out
+
+
+def test_a_proposer_takes_a_proposal_back_before_voting_begins(cli, governance, stage, written):  # noqa: F811
+    path = str(
+        written(("Set the votes that a proposal needs to 2 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))"))
+    )
+    voter = {"key": stage.bank.account}
+    good(cli("proposal", "submit", path, **voter))
+    fails(cli("proposal", "cancel", path, key=Account.create()), "only its proposer", stage.bank.address)
+    assert json.loads(good(cli("proposal", "export", path, "cancel")))["to"] == governance.governor.address
+    assert "cancelled" in good(cli("proposal", "cancel", path, **voter))
+    assert "canceled; nothing more can happen" in good(cli("proposal", "show", path))
+    fails(cli("proposal", "submit", path, **voter), "GovernorUnexpectedProposalState")
+    fails(cli("proposal", "cancel", path, **voter), "only before voting begins", "canceled")
+    code, told, _ = cli("proposal", "simulate", path)
+    assert code == 1 and "it was canceled already" in told
 
 
 @pytest.fixture
@@ -61,7 +78,7 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     for words in ("OPGGovernor.setProposalThreshold(", "OPG.transfer(to=", "Staking.grantRole(", "active; voting ends"):
         assert words in shown
     stage.local.advance(602)
-    fails(cli("proposal", "execute", path, **voter), "GovernorUnexpectedProposalState")
+    fails(cli("proposal", "execute", path, **voter), "current=succeeded, expectedStates=queued")
     assert "it can be executed" in good(cli("proposal", "queue", path, **voter))
     stage.local.advance(602)
     assert "executed in 0x" in good(cli("proposal", "execute", path, **voter))
@@ -138,7 +155,7 @@ def test_a_wallet_elsewhere_gets_the_same_transaction(cli, governance, stage, wr
     batch = json.loads(good(cli("proposal", "export", path, "vote", "--safe")))
     assert batch["chainId"] == str(stage.chain.id)
     assert batch["transactions"][0]["to"] == made["to"]
-    fails(cli("proposal", "export", path, "dance"), "cannot be exported", "submit, vote")
+    fails(cli("proposal", "export", path, "dance"), "cannot be exported", "submit, cancel, vote")
     fails(cli("proposal", "export", path, "vote", "--choice", "maybe"), "is no vote", "for, abstain")
 
 

@@ -51,6 +51,29 @@ def test_a_grant_is_shown_and_left_to_people(governance, proposed):
     assert "has no code: make sure that it is whom you mean" in said
 
 
+def test_a_stream_says_who_gets_it_and_when(governance, proposed):
+    """The wallet's address alone says nothing; what it follows from is in the description, and nothing else fits it."""
+    honest = proposed(
+        (f"Pay 500 OPG to {BOB} over 365 days", f"stream('{BOB}', tokens(500), 1_800_000_000, days(365))")
+    )
+    findings = judge(simulate(governance.chain, honest, with_exits=False))
+    assert worst(findings) == "look", findings
+    assert any(f"is a stream: {BOB} gets it from 2027-01-15 08:00:00 UTC" in finding.text for finding in findings)
+    parts = honest.targets, honest.values, honest.calldatas
+    for lie in (("start=1800000000", "start=1800000001"), (f"ficiary={BOB}", f"ficiary={governance.governor.address}")):
+        findings = judge(
+            simulate(governance.chain, Proposal(*parts, honest.description.replace(*lie)), with_exits=False)
+        )
+        assert any("action 1 says 365 days" in finding.text for finding in findings if finding.verdict == "bad")
+
+
+def test_a_number_that_leaps_is_for_a_person_to_judge(governance, proposed):
+    """500 where 500 OPG were meant: every word of the description fits the call."""
+    findings = judge(simulate(governance.chain, proposed(("Set it to 500", "set_(Staking.minStake, 500)")), False))
+    assert worst(findings) == "look"
+    assert any("Staking.minStake becomes 500" in finding.text for finding in findings)
+
+
 def test_nobody_who_delegated_is_told(stage, proposed):
     """Votes are lent, and that is said."""
     made = simulate(stage.chain, proposed(THRESHOLD))
@@ -144,6 +167,18 @@ def other_words(stage, proposed):
     return proposed(("Set the votes that a proposal needs to 3 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))"))
 
 
+def basis_points_for_percent(stage, proposed):
+    return proposed(("Take 5 % of fees", "set_(Inference.protocolFeeBps, bps(5))"))
+
+
+def wei_for_tokens(stage, proposed):
+    return proposed(("Let proposers have 1 OPG", "set_(OPGGovernor.proposalThreshold, 1)"))
+
+
+def unknown_role(stage, proposed):
+    return by_hand(stage, Staking.grantRole(b"\7" * 32, Term("Disputes")))
+
+
 def other_code_line(stage, proposed):
     good = proposed(THRESHOLD)
     return Proposal(good.targets, good.values, good.calldatas, good.description.replace("000)`", "001)`"))
@@ -197,6 +232,9 @@ PLANTED = {
     proxy_target: "runs code of other contracts as its own",
     exchanged_code: "is not what this source compiles to",
     other_words: "action 1 says 3",
+    basis_points_for_percent: "action 1 says 5 %",
+    wei_for_tokens: "action 1 says 1 OPG",
+    unknown_role: "Staking has no role 0x0707",
     other_code_line: "is described as",
     other_address: "its call does not",
     no_delay: "a parameter would leave its bounds",
@@ -211,6 +249,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_a_malicious_or_clumsy_proposal_is_flagged(governance, stage, proposed, plant):
+    """Attack 25."""
     made = simulate(governance.chain, plant(stage, proposed), with_exits=False)
     findings = judge(made)
     assert worst(findings) == "bad"

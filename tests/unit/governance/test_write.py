@@ -36,7 +36,7 @@ def test_the_template_is_a_proposal(tmp_path, stage):
     made = build(load_script(path), stage.chain.deployment)
     assert made.title == "Raise the threshold"
     assert [str(call) for call in decode_proposal(stage.chain.deployment, made)] == [
-        f"OPGGovernor.setProposalThreshold(newProposalThreshold={100_000 * 10**18})"
+        f"OPGGovernor.setProposalThreshold(newProposalThreshold={2 * 10**18})"
     ]
 
 
@@ -86,6 +86,15 @@ def test_wrong_names_of_files(written, name, says):
         ("tokens(0.1)", "would be rounded"),
         ("days(0.000001)", "no whole number of seconds"),
         ("stream('bob', tokens(1), 0, days(1))", "is no address"),
+        (f"stream('0x{'11' * 20}', tokens(1), 1_800_000_000_000, days(1))", "begins at 1800000000000 is mistyped"),
+        ("Staking.minStake()", "only reads"),
+        ("give_role(Staking, 'SLASHR_ROLE', Disputes)", "Staking has no role SLASHR_ROLE"),
+        ("give_role(Channels, 'SLASHER_ROLE', Disputes)", "Channels has no role SLASHER_ROLE"),
+        ("days('5')", "is no number"),
+        ("bps('5')", "is no number"),
+        ("tokens('nan')", "no whole number of wei"),
+        ("set_(Staking.minStak, 5)", "cannot be set by vote"),
+        ("exit(0)", "SystemExit"),
     ],
 )
 def test_calls_that_are_none(written, call, says):
@@ -108,6 +117,7 @@ def test_arguments_that_do_not_fit(proposed):
         proposed(("Pay", "OPG.transfer('nobody', tokens(1))"))
 
 
+BOB = "0x" + "b0" * 20
 MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
 
 
@@ -115,6 +125,12 @@ MISTYPED = "0xDE709f2102306220921060314715629080e2fb77"  # its checksum has De
 def test_nothing_is_paid_to_a_mistyped_address(proposed, call):
     with pytest.raises(BadInput, match="wrong checksum"):
         proposed(("Pay", call))
+
+
+def test_more_than_a_transaction_takes(proposed):
+    assert proposed(("Say much", f"Staking.register('{BOB}', 'x' * 60_000)")).size < 128 * 1024
+    with pytest.raises(BadInput, match=r"makes a transaction of .* bytes"):
+        proposed(("Say more", f"Staking.register('{BOB}', 'x' * 70_000)"))
 
 
 def test_a_docstring_that_says_something_else(written):
