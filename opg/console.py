@@ -152,6 +152,8 @@ def stop_event() -> threading.Event:
 
 def was_interrupted(problem: BaseException | None) -> bool:
     """Whether Ctrl-C is behind it: a library in C that is being loaded makes an ImportError of it."""
-    while problem is not None and not isinstance(problem, KeyboardInterrupt):
+    seen: list[BaseException] = []  # `raise e from e` goes round in a circle
+    while problem is not None and problem not in seen and not isinstance(problem, KeyboardInterrupt):
+        seen.append(problem)
         problem = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
-    return problem is not None
+    return isinstance(problem, KeyboardInterrupt)

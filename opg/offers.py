@@ -7,6 +7,8 @@ import threading
 import time
 from pathlib import Path
 
+from web3.exceptions import Web3Exception
+
 from opg.chain import Chain, EventReader
 from opg.keeping import keep
 
@@ -17,50 +19,62 @@ REORG_BLOCKS = 64  # are read again
 class Offers:
     """Safe to use from several threads. Whoever ever offered a version is named; what it asks now, and whether it is live, is to be looked at.
 
-    A file of another chain, or of the same one before it was made anew, counts for nothing: it names a block and its hash.
+    The newest blocks are read again each time: a re-organisation, or a node that lags behind another one of the same provider, hides nothing.
+    What was read of another chain, or of the same one before it was made anew, is read again, too: it names a block and its hash.
     """
 
     def __init__(self, chain: Chain, path: Path) -> None:
         self.chain, self.path = chain, path
         self._offers: dict[int, set[str]] = {}
-        self._looked = 0.0
+        self._looked = -float("inf")
         self._lock = threading.Lock()
-        self._reader = EventReader(chain, [("Inference", "Offered")], self._load())
+        self._reader = EventReader(chain, [("Inference", "Offered")])
+        self._buried: tuple[int, str] | None = None  # a block below all that is read again, and its hash
+        self._whole = True  # else it goes on where it was cut off
+        self._load()
 
     def operators(self, version_id: int) -> list[str]:
         """Addresses, in order. Raises `ChainUnreachable`."""
         with self._lock:
             if time.monotonic() - self._looked > DISCOVERY_SECONDS or version_id not in self._offers:
-                for event in self._reader.read():
-                    self._offers.setdefault(int(event.args["versionId"]), set()).add(str(event.args["operator"]))
+                self._look()
                 self._looked = time.monotonic()
-                self._save()
             return sorted(self._offers.get(version_id, ()))
 
-    def _load(self) -> int | None:
-        """The block to go on at; None: from the deployment on."""
-        try:
-            content = json.loads(self.path.read_text())
-            offers = {int(version): set(map(str, operators)) for version, operators in content["offers"].items()}
-            buried, name = int(content["block"]), str(content["hash"])
-            if content["inference"] != self.chain.deployment.address("Inference") or buried > self.chain.head():
-                return None
-        except (OSError, ValueError, TypeError, AttributeError, KeyError):
-            return None  # it is known again soon
-        if self._hash(buried) != name:
-            return None
-        self._offers = offers
-        return max(self.chain.deployment.block, buried)
-
-    def _save(self) -> None:
-        buried = max(self.chain.deployment.block, self._reader.cursor - 1 - REORG_BLOCKS)
+    def _look(self) -> None:
+        if self._whole:
+            self._reader.cursor = self.chain.deployment.block
+            if self._buried and self._buried[1] and self._hash(self._buried[0]) == self._buried[1]:
+                self._reader.cursor = max(self._reader.cursor, self._buried[0])
+        self._whole = False
+        for event in self._reader.read():
+            self._offers.setdefault(int(event.args["versionId"]), set()).add(str(event.args["operator"]))
+        self._whole = True
+        block = max(self.chain.deployment.block, self._reader.cursor - 1 - REORG_BLOCKS)
+        self._buried = block, self._hash(block)
         content = {
             "inference": self.chain.deployment.address("Inference"),
-            "block": buried,
-            "hash": self._hash(buried),
+            "block": block,
+            "hash": self._buried[1],
             "offers": {str(version): sorted(operators) for version, operators in self._offers.items()},
         }
         keep(self.path, json.dumps(content), durable=False)
 
+    def _load(self) -> None:
+        try:
+            content = json.loads(self.path.read_text())
+            offers = {int(version): set(map(str, operators)) for version, operators in content["offers"].items()}
+            buried = int(content["block"]), str(content["hash"])
+            if content["inference"] != self.chain.deployment.address("Inference"):
+                return
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            return  # it is known again soon
+        if buried[1] and self._hash(buried[0]) == buried[1]:
+            self._offers, self._buried = offers, buried
+
     def _hash(self, block: int) -> str:
-        return "0x" + bytes(self.chain.block(block)["hash"]).hex()
+        """Empty when the Ethereum node does not know it, or no more."""
+        try:
+            return "0x" + bytes(self.chain.block(block)["hash"]).hex()
+        except (Web3Exception, ValueError, OverflowError):
+            return ""

@@ -12,9 +12,8 @@ import threading
 import zlib
 from concurrent.futures import Future
 from functools import cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, NamedTuple
-from urllib.request import getproxies
 
 import httpcore
 import httpx
@@ -23,6 +22,10 @@ from opg.errors import OperatorUnreachable
 
 MAX_VALUES = 1_000_000  # in one JSON text: each takes up to a hundred bytes of memory, whatever it took on the way
 KEPT = 32  # connections
+TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 through NAT64
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+# protocol assignments, where Oracle's cloud tells its machines their secrets; anycast of 6to4; where Azure's does
+RESERVED = [IPv4Network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
 ADVICE = "try later, or ask another operator"
 
 
@@ -143,10 +146,15 @@ class Public(httpcore.AsyncNetworkBackend):
 
 def is_public(address: str) -> bool:
     """Of an IP address: neither this machine nor its network, nor what a cloud keeps there for its machines alone."""
-    found = ip_address(address.partition("%")[0])
+    found: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(found, IPv6Address):
-        found = found.ipv4_mapped or found.sixtofour or found
-    return found.is_global and not found.is_multicast
+        inside = found.ipv4_mapped or found.sixtofour
+        if found in TRANSLATED:
+            inside = IPv4Address(int(found) & 0xFFFFFFFF)
+        if inside is None and found not in GLOBAL_UNICAST:
+            return False  # among them older ways to write an IPv4 address
+        found = inside or found
+    return found.is_global and not found.is_multicast and not any(found in each for each in RESERVED)
 
 
 _CLIENTS: dict[tuple[asyncio.AbstractEventLoop, bool], httpx.AsyncClient] = {}
@@ -154,16 +162,11 @@ _CLIENTS: dict[tuple[asyncio.AbstractEventLoop, bool], httpx.AsyncClient] = {}
 
 def _client(private: bool) -> httpx.AsyncClient:
     """Of the loop that runs here: it keeps connections for the next request."""
-    key = asyncio.get_running_loop(), private or bool(getproxies().keys() & {"http", "https", "all"})
+    key = asyncio.get_running_loop(), private
     if key not in _CLIENTS:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=KEPT)
-        transport = None
-        if not key[1]:
-            transport = httpx.AsyncHTTPTransport()
-            transport._pool = httpcore.AsyncConnectionPool(  # httpx passes no backend on
-                httpx.create_ssl_context(), max_connections=None, max_keepalive_connections=KEPT,
-                keepalive_expiry=limits.keepalive_expiry, network_backend=Public(),
-            )  # fmt: skip
-        _CLIENTS[key] = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False, transport=transport)
+        client = _CLIENTS[key] = httpx.AsyncClient(limits=limits, timeout=None, follow_redirects=False)
+        if not private:  # whatever goes through no proxy, and httpx passes no backend on
+            client._transport._pool._network_backend = Public()  # type: ignore[attr-defined]
     _CLIENTS[key].cookies.clear()  # nobody asked for any
     return _CLIENTS[key]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from json import JSONDecodeError
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import get_abi_output_types
 from web3 import HTTPProvider, Web3
+from web3._utils.abi import map_abi_data
+from web3._utils.normalizers import BASE_RETURN_NORMALIZERS
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
@@ -99,14 +104,27 @@ class Chain:
 
     def raw(self, calls: Sequence[Call]) -> list[str | None]:
         """What views return now, as hexadecimal digits that nobody has decoded, for the price of one request to the node. None where one
-        fails; everywhere when the node takes no batches.
+        fails; everywhere when the node takes no batches, or when it cannot be told which reply is whose.
         """
         asked: Any = [("eth_call", [{"to": to, "data": data}, "latest"]) for to, data in calls]
         try:
             replies = self.w3.provider.make_batch_request(asked)  # type: ignore[union-attr]
-            return [each.get("result") for each in replies] if len(replies) == len(asked) else [None] * len(asked)
+            names = [int(each["id"]) for each in replies]  # by which they are sorted, as they were given
+            if len(names) != len(asked) or any(one >= next_one for one, next_one in pairwise(names)):
+                return [None] * len(asked)
+            return [each.get("result") for each in replies]
         except (requests.RequestException, OSError, Web3Exception, ValueError, TypeError, AttributeError, LookupError):
             return [None] * len(asked)  # whoever then asks for one of them is told what is wrong
+
+    def decoded(self, name: str, function: str, raw: str) -> Any:
+        """What `read` would give for such digits. Raises `ValueError` when they mean nothing."""
+        types = get_abi_output_types(self.contract(name).functions[function].abi)
+        try:
+            values = self.w3.codec.decode(types, bytes.fromhex(raw.removeprefix("0x")))
+        except (DecodingError, TypeError, AttributeError) as problem:
+            raise ValueError(f"{name}.{function}: {problem}") from None
+        values = map_abi_data(BASE_RETURN_NORMALIZERS, types, values)
+        return values[0] if len(types) == 1 else values
 
     def call(self, call: ContractFunction, label: str, transaction: dict[str, Any] | None = None) -> Any:
         """Calls a prepared function without sending anything."""

@@ -96,6 +96,10 @@ class Sender:
         """Sends bytes to an address that has no ABI."""
         return self.transact(_Plain(self.chain, to, data), label)
 
+    def gas_price(self) -> int:
+        """The most wei that a transaction offers now for a unit of gas; an account that does not hold them cannot send it."""
+        return self._fees()[1]
+
     def push_out(self) -> None:
         """Frees the way when transactions of this account, of another process or of one that died, have been stuck for `STUCK_SECONDS`."""
         with self._lock:

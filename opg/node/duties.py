@@ -147,9 +147,9 @@ class Duties:
         """An alarm while the ether of the serving key would not pay for a defence: without one its stake is lost."""
         if time.monotonic() - self._purse_seen < PURSE_SECONDS:
             return
-        eth, key = self.chain.w3.eth, self.sender.address
-        held, price = self.chain.rpc(lambda: eth.get_balance(key)), self.chain.rpc(lambda: eth.gas_price)
-        needed = DEFENCE_GAS * price
+        key = self.sender.address
+        held = self.chain.rpc(lambda: self.chain.w3.eth.get_balance(key))
+        needed = DEFENCE_GAS * self.sender.gas_price()
         short = f"{key} has {ether(held)}, a defence takes up to {ether(needed)} at this gas price: send it some"
         self.alarm("ether", short if held < needed else "")
         self._purse_seen = time.monotonic()
@@ -222,6 +222,8 @@ class Duties:
     def _fulfil_all(self) -> None:
         waiting = self.store.requests("open")
         self.executions.only([request_id for request_id, *_ in waiting])
+        for request_id in self.executions.ready():
+            self._tried.pop(request_id, None)  # or new ones, each of which is waited for, would keep it from its turn
         self._some("answering on chain", self._fulfil, waiting)
 
     def _finalise_all(self) -> None:

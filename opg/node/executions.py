@@ -28,6 +28,10 @@ class Executions:
         del self._running[request]
         return running.result()
 
+    def ready(self) -> list[bytes]:
+        """Those that are over."""
+        return [request for request, running in self._running.items() if running.done()]
+
     def only(self, requests: Collection[bytes]) -> None:
         """Forgets all others: they are answered, or too late."""
         for request in self._running.keys() - set(requests):

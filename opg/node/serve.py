@@ -134,17 +134,17 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
     )
     try:
         with node.store.exclusive("node"):
-            for thread in background:
-                thread.start()
-            gc.collect()
-            gc.freeze()  # kernels and plans live as long as the process: looking through them again holds everybody up
-            sys.setswitchinterval(SWITCH_SECONDS)
-            say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))
             try:
+                for thread in background:
+                    thread.start()
+                gc.collect()
+                gc.freeze()  # kernels and plans live as long as the process: looking through them again holds everybody up
+                sys.setswitchinterval(SWITCH_SECONDS)
+                say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))
                 Server(config, node).run()
             finally:
                 stop.set()
-                for thread in background:
+                for thread in filter(threading.Thread.is_alive, background):
                     thread.join()
     finally:
         node.close()

@@ -63,14 +63,22 @@ class Store:
     def tidy(self, stop: threading.Event) -> None:
         """Until `stop` is set: moves from the write-ahead log into the file what was written, so that no answer has to wait for that. Most of
         it while others write; for the rest they wait, or the log would never be empty, and grow.
+
+        A log that was moved as a whole is left alone while others may write: before 3.51.3, SQLite loses what is written when a checkpoint
+        begins just then (sqlite.org/wal.html#walresetbug).
         """
+        move, written = "pragma wal_checkpoint(passive)", "pragma data_version"
         db = connect(str(self.path))
         with closing(db):
+            known = db.execute(written).fetchone()
             while not stop.wait(TIDY_SECONDS):
                 with suppress(sqlite3.Error):  # of a disk that is full those tell who write
-                    db.execute("pragma wal_checkpoint(passive)").fetchall()
+                    if db.execute(written).fetchone() == known:
+                        continue
+                    db.execute(move).fetchall()
                     with self._lock:
-                        db.execute("pragma wal_checkpoint(passive)").fetchall()
+                        known = db.execute(written).fetchone()
+                        db.execute(move).fetchall()
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:

@@ -34,7 +34,12 @@ class _Entry:
     read_at: float
     used_at: float
     call: Call | None = None
-    raw: str | None = None  # what the value was decoded from, or something older
+    raw: str | None = None  # what the value was decoded from
+
+
+def _urgency(each: tuple[Key, _Entry]) -> tuple[bool, float]:
+    """First the operator's own key and stake: strangers choose how many channels are looked at."""
+    return each[0][0] != "Staking", each[1].read_at
 
 
 class ChainView:
@@ -101,7 +106,7 @@ class ChainView:
         used = self._seen_at - IDLE_SECONDS
         with self._lock:
             self._entries = {key: entry for key, entry in self._entries.items() if entry.used_at >= used}
-            oldest = nsmallest(REFRESHED, self._entries.items(), key=lambda each: each[1].read_at)
+            oldest = nsmallest(REFRESHED, self._entries.items(), key=_urgency)
         for start in range(0, len(oldest), BATCH):
             self._look_again(oldest[start : start + BATCH])
 
@@ -127,8 +132,15 @@ class ChainView:
         for (key, entry), raw in zip(entries, found, strict=True):
             if raw is not None and raw == entry.raw:
                 entry.read_at = begun
-            else:
-                self._read(key, entry.used_at, entry.call, raw)
+                continue
+            try:
+                made = _Entry(self.chain.decoded(*key[:2], raw or ""), begun, entry.used_at, entry.call, raw)
+            except ValueError:
+                self._read(key, entry.used_at, entry.call)
+                continue
+            with self._lock:
+                if self._entries.get(key) is entry:  # or somebody has read it since
+                    self._entries[key] = made
 
     def _pending_time(self) -> list[int]:
         try:
@@ -136,11 +148,11 @@ class ChainView:
         except (Web3Exception, OPGError, KeyError, TypeError, ValueError):
             return []
 
-    def _read(self, key: Key, used_at: float | None = None, call: Call | None = None, raw: str | None = None) -> Any:
+    def _read(self, key: Key, used_at: float | None = None, call: Call | None = None) -> Any:
         value = self.chain.read(*key)
         now = time.monotonic()
         with self._lock:
             if len(self._entries) >= MAX_ENTRIES and key not in self._entries:
                 self._entries.pop(next(iter(self._entries)))
-            self._entries[key] = _Entry(value, now, now if used_at is None else used_at, call, raw)
+            self._entries[key] = _Entry(value, now, now if used_at is None else used_at, call)
         return value

@@ -30,6 +30,7 @@ START_SECONDS = 120.0
 MAX_PAUSE_SECONDS = 5.0
 ABSENT_SECONDS = 30.0  # without any process: who waits is told so, rather than to wait on
 LOOK_SECONDS = 1.0
+SMALL = 65_536  # bytes: so much of each of `AHEAD` batches fits into a pipe that nobody reads
 
 
 class Pool(Protocol):
@@ -88,17 +89,38 @@ class _Course:
         self.batches.append(batch)
         self._unsent.append(batch)
 
-    def flush(self) -> None:
-        """Sends what is there. What cannot be sent stays among the batches: it is tried again when the process is dead."""
+    def flush(self, patient: bool = False) -> None:
+        """Sends what is there. What a process that does not read could make us wait for is sent by a thread of its own, which is `patient`.
+        What cannot be sent stays among the batches: it is tried again when the process is dead.
+        """
         while self._unsent and self._sending.acquire(blocking=False):  # else who sends now looks again afterwards
+            large, whole = False, False
             try:
-                while self._unsent:
-                    batch = self._unsent.popleft()
-                    self.pipe.send((batch[0].version, [job.inputs for job in batch]))
-            except OSError:
-                self._unsent.clear()
+                while self._unsent and not large:
+                    large = not (patient or _is_small(self._unsent[0]))
+                    if not large:
+                        batch = self._unsent.popleft()
+                        self.pipe.send((batch[0].version, [job.inputs for job in batch]))
+                whole = True
+            except Exception as problem:
+                if not isinstance(problem, OSError):
+                    say("a worker could not be sent something", why=type(problem).__name__)
             finally:
+                if not whole:
+                    self._give_up()
                 self._sending.release()
+            if large:
+                threading.Thread(target=self.flush, args=(True,), name="sender", daemon=True).start()
+                return
+
+    def _give_up(self) -> None:
+        """A batch is missing: answers, which only their order tells apart, would be taken for those of others."""
+        self.process.kill()
+        self._unsent = deque(maxlen=0)  # nothing more is sent
+
+
+def _is_small(batch: list[_Job]) -> bool:
+    return sum(len(each) for job in batch for each in job.inputs) <= SMALL
 
 
 class WorkerPool:
@@ -167,6 +189,7 @@ class WorkerPool:
             if self.alive or time.monotonic() - self._absent_since < self.absent_seconds or job not in self._jobs:
                 return
             self._jobs.remove(job)
+            self._end_idle()
         raise WorkerFailed("no worker process is up", "try again; if it stays, tell the operator")
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
@@ -182,8 +205,10 @@ class WorkerPool:
             self._end_idle()
         for thread in self._threads:
             thread.join()
-        for job in self._jobs:
-            job.result.set_exception(Busy("the node is about to stop", "try again in a moment"))
+        with self._changed:
+            for job in self._jobs:
+                job.result.set_exception(Busy("the node is about to stop", "try again in a moment"))
+            self._jobs.clear()
         atexit.unregister(self._kill)
         self._shared.close()
 
@@ -199,20 +224,25 @@ class WorkerPool:
         failures = 0
         while not self._closing:
             begin = time.monotonic()
-            process, pipe = self._start(place)
+            try:
+                process, pipe = self._start(place)
+            except Exception as problem:  # there are no descriptors, or no memory, at this moment
+                say("worker could not be started", place=place, why=f"{type(problem).__name__}: {problem}")
+                process, pipe = self.processes[place], None
             ready = pipe is not None
             if ready:
                 self._count(+1)
                 self._serve(process, pipe)
                 self._count(-1)
-            process.kill()
-            process.join()
+            if process is not None:
+                process.kill()
+                process.join()
             if self._closing:
                 return
             self.deaths += 1
             failures = 0 if ready and time.monotonic() - begin > MAX_PAUSE_SECONDS else failures + 1
-            pause = min(MAX_PAUSE_SECONDS, 0.05 * 2**failures)
-            say("worker died", place=place, code=process.exitcode, restarting_in=f"{pause:.1f} s")
+            pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 10))
+            say("worker died", place=place, code=process and process.exitcode, restarting_in=f"{pause:.1f} s")
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, pause)
 
@@ -238,11 +268,11 @@ class WorkerPool:
         with self._changed:
             self._courses.append(course)
             self._end_idle()
-        self._hand_out()
         try:
+            self._hand_out()
             while True:
                 self._done(course, pipe.recv())
-        except (EOFError, OSError) as problem:
+        except Exception as problem:  # it is dead; or what it says cannot be told apart any more
             process.kill()
             with self._changed:
                 self._courses.remove(course)
@@ -255,13 +285,16 @@ class WorkerPool:
             batch, begin = course.batches.popleft(), course.since
             course.since = time.monotonic()
             self._end_idle()
-        self._hand_out(course)
+        try:
+            self._hand_out(course)
+        finally:
+            for job, (good, value) in zip(batch, results, strict=True):
+                if good:
+                    job.result.set_result(value)
+                else:
+                    why = f"the model could not be executed: {value}"
+                    job.result.set_exception(WorkerFailed(why, "tell the operator"))
         self.seen(len(batch), time.monotonic() - begin)
-        for job, (good, value) in zip(batch, results, strict=True):
-            if good:
-                job.result.set_result(value)
-            else:
-                job.result.set_exception(WorkerFailed(f"the model could not be executed: {value}", "tell the operator"))
 
     def _hand_out(self, only: _Course | None = None) -> None:
         """Gives what waits to processes that have room, in the thread of whoever brought it or made room: every other thread in between
@@ -278,10 +311,12 @@ class WorkerPool:
             course.flush()
 
     def _end_idle(self) -> None:
-        """When the pool ends: processes that have nothing to do end, too."""
-        for course in self._courses:
-            if self._closing and not self._jobs and not course.batches:
-                course.process.kill()
+        """When the pool ends: processes that have nothing to do end, too; also those that only start."""
+        if self._closing and not self._jobs:
+            busy = [course.process for course in self._courses if course.batches]
+            for process in self.processes:
+                if process is not None and process not in busy:
+                    process.kill()
 
     def _has_room(self, course: _Course) -> bool:
         """A process gets work ahead only when all are at work, and there is enough for each: what lies with one waits for that one."""

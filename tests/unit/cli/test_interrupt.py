@@ -72,3 +72,9 @@ def test_problems_of_other_kinds_are_no_interruption():
     except ValueError as problem:
         assert not was_interrupted(problem)
     assert not was_interrupted(ImportError("initialization failed"))
+
+
+def test_a_problem_that_is_its_own_reason_is_none():
+    problem = ValueError("round")
+    problem.__cause__ = problem
+    assert not was_interrupted(problem)

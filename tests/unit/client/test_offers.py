@@ -6,7 +6,9 @@ import json
 
 import pytest
 import requests
+from web3.exceptions import BlockNotFound
 
+from opg import offers as module
 from opg.offers import Offers
 
 
@@ -55,6 +57,47 @@ def test_what_a_reorganisation_brings_is_found(stage, host, path):
     instead = host()
     mine(stage, 3)
     assert instead.address in Offers(stage.chain, path).operators(1)
+
+
+@pytest.mark.parametrize("depth", [20, 200])
+def test_what_a_reorganisation_brings_is_found_by_who_saw_the_other_blocks(stage, host, path, monkeypatch, depth):
+    """Where new blocks are, others were read before; and nobody who reads the file afterwards misses it."""
+    monkeypatch.setattr(module, "DISCOVERY_SECONDS", -1)
+    mine(stage, 100)
+    mark = stage.local.rpc("evm_snapshot")
+    gone = host()
+    mine(stage, depth)
+    offers = Offers(stage.chain, path)
+    assert offers.operators(1) == [gone.address]
+    stage.local.rpc("evm_revert", mark)
+    instead = host()
+    mine(stage, depth)
+    assert instead.address in offers.operators(1)
+    mine(stage, 200)
+    assert instead.address in offers.operators(1)
+    assert instead.address in Offers(stage.chain, path).operators(1)
+
+
+def test_a_node_that_has_no_old_blocks_is_read_all_the_same(stage, host, path, monkeypatch):
+    made = host()
+    Offers(stage.chain, path).operators(1)
+
+    def pruned(_):
+        raise BlockNotFound("it is not here any more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.chain, "block", pruned)
+        assert Offers(stage.chain, path).operators(1) == [made.address]
+    later = host()
+    assert later.address in Offers(stage.chain, path).operators(1)
+
+
+def test_a_machine_that_was_just_switched_on_reads_the_chain(stage, host, path, monkeypatch):
+    host()
+    Offers(stage.chain, path).operators(1)
+    later = host()
+    monkeypatch.setattr(module.time, "monotonic", lambda: 5.0)
+    assert later.address in Offers(stage.chain, path).operators(1)
 
 
 def test_another_chain_with_the_same_contracts_is_read_anew(stage, host, path):

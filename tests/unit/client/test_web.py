@@ -92,6 +92,31 @@ def test_nothing_in_this_network_is_connected_to(host):
         web.read(url.replace("127.0.0.1", host), 10, LIMIT, private=False)
 
 
+@pytest.mark.parametrize(
+    "proxies",
+    [{"https_proxy": "http://127.0.0.1:9"}, {"http_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.1"}],
+    ids=["for https alone", "not for this"],
+)
+def test_what_goes_around_a_proxy_is_guarded_too(monkeypatch, proxies):
+    monkeypatch.setattr(web, "_CLIENTS", {})
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in proxies.items():
+        monkeypatch.setenv(name, value)
+    with stranger(whole(b"{}")) as url, pytest.raises(OperatorUnreachable, match="a private network"):
+        web.read(url, 10, LIMIT, private=False)
+
+
+def test_behind_a_proxy_nothing_is_looked_up_here(monkeypatch):
+    monkeypatch.setattr(web, "_CLIENTS", {})
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with stranger(whole(b'{"a": 1}')) as url:
+        monkeypatch.setenv("http_proxy", url)
+        assert web.read("http://somewhere.invalid/", 10, LIMIT, private=False).json() == {"a": 1}
+
+
 def test_a_chain_for_development_may_name_this_network(stage, monkeypatch):
     assert stage.chain.is_private
     monkeypatch.setattr(stage.chain, "id", 8453)
@@ -101,12 +126,14 @@ def test_a_chain_for_development_may_name_this_network(stage, monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1",
-                                     "fd00::1", "fe80::1%eth0", "2002:7f00:1::", "::ffff:10.0.0.1", "192.0.2.1"])  # fmt: skip
+                                     "fd00::1", "fe80::1%eth0", "2002:7f00:1::", "::ffff:10.0.0.1", "192.0.2.1",
+                                     "64:ff9b::a9fe:a9fe", "64:ff9b::10.0.0.5", "64:ff9b:1::10.0.0.5", "::127.0.0.1", "::ffff:0:127.0.0.1",
+                                     "fec0::1", "2001::a00:1", "192.0.0.192", "168.63.129.16", "::ffff:168.63.129.16"])  # fmt: skip
 def test_addresses_that_the_world_cannot_reach(address):
     assert not web.is_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"])
 def test_addresses_that_it_can(address):
     assert web.is_public(address)
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from opg.node.schema import connect
 from opg.node.store import Store
 from scripts.bench_node import BOUNDS, answer, bench_batch, bench_lookups, fill
 from tests.conftest import DEEP
@@ -63,6 +64,28 @@ def test_log_is_tidied_up_while_answers_are_written(store, monkeypatch):
     assert log.stat().st_size < 4_096 * 3_000
     assert all(store.answer(each.digest) is not None for each in made)
     assert store._db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_log_that_was_moved_is_left_alone_until_something_is_written(store, monkeypatch):
+    """SQLite before 3.51.3 may lose what is written while such a log is looked through once more."""
+    moves: list[str] = []
+
+    def noting(path):
+        db = connect(path)
+        db.set_trace_callback(lambda query: moves.append(query) if "checkpoint" in query else None)
+        return db
+
+    monkeypatch.setattr("opg.node.store.connect", noting)
+    monkeypatch.setattr("opg.node.store.TIDY_SECONDS", 0.02)
+    stop = threading.Event()
+    tidying = threading.Thread(target=store.tidy, args=(stop,))
+    tidying.start()
+    for number in range(1, 4):
+        store.keep(answer())
+        time.sleep(0.5)
+        assert len(moves) == 2 * number
+    stop.set()
+    tidying.join()
 
 
 def test_answers_that_are_kept_together_are_all_on_disk(store):

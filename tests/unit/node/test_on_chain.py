@@ -108,6 +108,29 @@ def test_an_execution_that_takes_long_keeps_nothing_else_waiting(stage, asked, v
     assert [sent.label for sent in host.node.sender.log].count("Inference.fulfil") == 1
 
 
+def test_what_is_executed_comes_before_what_is_new(stage, asked, user, version, picture, monkeypatch):
+    """Each new one is waited for: enough of them would keep it from its turn until it is too late."""
+    host, request_id, _ = asked
+    duties = host.node.duties
+    duties.executions.patience = 0.1
+    host.node.pool = Slow()
+    host.node.tick()
+    host.node.pool.let.set()
+    for number in (1, 2):
+        actions.request(user, version.id, host.address, picture(number), OPG, stage.chain.now() + 60)
+    time.sleep(1)
+    order, fulfil = [], duties._fulfil
+
+    def noting(name, *rest):
+        order.append(name)
+        fulfil(name, *rest)
+
+    monkeypatch.setattr(duties, "_fulfil", noting)
+    host.node.tick()
+    assert order[0] == request_id and len(order) == 3
+    assert state(stage, request_id) > 2
+
+
 def test_request_whose_time_is_over_is_left_alone(stage, asked):
     host, request_id, _ = asked
     stage.local.advance(61)

@@ -106,6 +106,71 @@ def test_ethereum_node_that_takes_no_batches_is_asked_one_by_one(stage, user, ho
         assert view.read(*key)[0] == number * 3 * OPG
 
 
+def test_what_came_and_went_while_it_was_looked_at_is_gone(stage, user, host, monkeypatch):
+    """A deposit between two replies of one round, taken away by a re-organisation."""
+    view, made, raw = ChainView(stage.chain, 0, 900), host(), stage.chain.raw
+    key = ("Channels", "channel", user.address, made.address)
+    assert view.read(*key) == [0, 0]
+    view.refresh()
+    mark = stage.local.rpc("evm_snapshot")
+
+    def meanwhile(calls):
+        found = raw(calls)
+        channel(user, made, 3)
+        return found
+
+    view._entries[key].raw = "0x"  # as if it had changed
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.chain, "raw", meanwhile)
+        view.refresh()
+    stage.local.rpc("evm_revert", mark)
+    view.refresh()
+    assert view.read(*key) == [0, 0]
+
+
+@pytest.mark.parametrize("change", ["twice", "turned", "nameless", "one too many"])
+def test_replies_of_a_batch_that_are_mixed_up_are_nobodys(stage, user, host, monkeypatch, change):
+    make = stage.chain.w3.provider.make_batch_request
+
+    def mixed(asked):
+        replies = make(asked)
+        if change == "twice":
+            replies[1] = replies[0]
+        elif change == "nameless":
+            replies = [{"result": each["result"]} for each in reversed(replies)]
+        elif change == "turned":
+            replies.reverse()
+        else:
+            replies.append(replies[0])
+        return replies
+
+    view, made = ChainView(stage.chain, 0, 900), host()
+    keys = [("Channels", "channel", payer, made.address) for payer in (made.address, user.address)]
+    monkeypatch.setattr(stage.chain.w3.provider, "make_batch_request", mixed)
+    for number in range(3):
+        assert [view.read(*key)[0] for key in keys] == [0, number * 3 * OPG]
+        view.refresh()
+        channel(user, made, 3)
+        view.refresh()
+
+
+def test_decoded_digits_are_what_the_chain_is_read_as(stage, user, host):
+    made = host()
+    channel(user, made, 3)
+    views = [
+        ("Staking", "operatorInfo", made.address), ("Staking", "isLive", made.address), ("Inference", "windowSeconds"),
+        ("Channels", "channel", user.address, made.address), ("Channels", "keyUntil", user.address, made.address),
+        ("Channels", "redeemed", user.address, made.address, 1), ("Models", "tokenURI", 1),
+    ]  # fmt: skip
+    found = stage.chain.raw([stage.chain.encoded(*view) for view in views])
+    assert [stage.chain.decoded(*view[:2], raw) for view, raw in zip(views, found, strict=True)] == [
+        stage.chain.read(*view) for view in views
+    ]
+    for nothing in ("", "0x", "0x12", "0x1", "no"):
+        with pytest.raises(ValueError):
+            stage.chain.decoded("Staking", "isLive", nothing)
+
+
 def test_what_is_used_is_refreshed_and_what_is_not_is_forgotten(stage, user, host, monkeypatch):
     view = ChainView(stage.chain, 0, 900)
     made = host()
@@ -163,6 +228,18 @@ def test_operator_that_lost_its_stake_answers_no_more(stage, host, picture):
     http = TestClient(create_app(made.node), raise_server_exceptions=False)
     reply = http.post("/opg/v1/infer", json=body(stage.chain, made, picture()))
     assert (reply.status_code, reply.json()["kind"]) == (503, NotStaked.__name__)
+    assert "unfit" in made.node.duties.alarms
+
+
+def test_strangers_vouchers_do_not_hide_that_stake_is_gone(stage, host, monkeypatch):
+    """Whatever is signed for any payer is looked up, and kept fresh for a while."""
+    made = host(price=PRICE)
+    monkeypatch.setattr("opg.node.view.REFRESHED", 3)
+    for _ in range(12):
+        made.node.view.read("Channels", "channel", stage.local.account().address, made.address)
+    made.node.tick()
+    made.operator.send("Staking", "startThaw", 501 * 10**18)
+    made.node.tick()
     assert "unfit" in made.node.duties.alarms
 
 

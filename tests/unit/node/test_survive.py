@@ -27,6 +27,7 @@ from opg.node import Node, Store, commit_batch, create_app
 from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA
+from opg.node.serve import serve
 from opg.versions import load_version
 from opg.vouchers import make_voucher
 from scripts.bench_node import answer
@@ -664,3 +665,30 @@ store.close()
         store.keep(answer())
         assert seen_by_another() == number + 1
     store.close()
+
+
+def test_a_defence_is_dear_while_gas_is(stage, host, monkeypatch):
+    """A transaction offers twice the base fee, and has to be covered by what the key holds."""
+    made, before = host(), stage.chain.block("latest")["baseFeePerGas"]
+    monkeypatch.setattr("opg.node.duties.PURSE_SECONDS", 0)
+    stage.local.rpc("anvil_setBalance", made.node.sender.address, hex(4 * 10**17))
+    stage.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(100 * 10**9))
+    stage.local.rpc("anvil_mine", "0x1")
+    made.node.tick()
+    stage.local.rpc("anvil_setNextBlockBaseFeePerGas", hex(before))
+    stage.local.rpc("anvil_mine", "0x1")
+    assert "0.400000 ETH, a defence takes up to 0.6" in made.node.duties.alarms["ether"]
+
+
+def test_node_that_is_interrupted_before_it_serves_ends(host, monkeypatch):
+    """Its duties would go on for ever, on a log that is closed."""
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    made = host()
+    monkeypatch.setattr("gc.freeze", interrupt)
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        serve(made.node, "127.0.0.1", 0)
+    assert not [each for each in set(threading.enumerate()) - before if each.name in ("worker", "tidy")]
