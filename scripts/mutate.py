@@ -208,7 +208,7 @@ def summary(campaign: dict[str, Any], chosen: list[Target], kinds: str, compiler
     """Prints counts and survivors; 1 when there are survivors without a reason, or reasons without a survivor."""
     known, allowed = read_results(), reasons(campaign)
     total: Counter[str] = Counter()
-    met, wrong = set(), []
+    met, spared, noticed, wrong = set(), set(), set(), []
     for target in chosen:
         counts: Counter[str] = Counter()
         for identity, mutant in changes(target, kinds, compiler):
@@ -217,14 +217,17 @@ def summary(campaign: dict[str, Any], chosen: list[Target], kinds: str, compiler
             met.add(name)
             if verdict == "survived" and name in allowed:
                 verdict = "accepted"
+                spared.add(name)
             elif verdict == "survived":
                 wrong.append(f"survived: {target.path}:{mutant.line} {name}")
             elif verdict == "killed" and name in allowed:
-                wrong.append(f"killed, needs no reason any more: {name}")
+                noticed.add(name)
             counts[verdict] += 1
         total += counts
         print(f"{target.name:20} {said(counts)}")
     print(f"{'all':20} {said(total)}")
+    # some read alike: a reason stands for as long as one of them needs it
+    wrong += [f"killed, needs no reason any more: {name}" for name in sorted(noticed - spared)]
     if len(chosen) == len(campaign["tests"]) and kinds == ALL_KINDS:
         wrong += [f"there is no such mutant: {name}" for name in allowed.keys() - met]
     print(*wrong, sep="\n")
@@ -239,7 +242,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__.splitlines()[0])
     parser.add_argument("--contract", action="append", help="a contract or library, as often as you like; else all")
     parser.add_argument(
-        "--kinds", default="AB", help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
+        "--kinds", default=ALL_KINDS, help="A checks and clamps, B roundings, C comparisons at their edge (%(default)s)"
     )
     parser.add_argument(
         "--first",
