@@ -15,6 +15,8 @@ from opg.console import (
     Operator,
     Rpc,
     VersionId,
+    Who,
+    account_of,
     address,
     amount,
     connect,
@@ -59,7 +61,7 @@ def make(
 
 @request_app.command("list")
 def list_(
-    who: Annotated[str, typer.Argument(help="Address (without it: yours).")] = "",
+    who: Who = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -68,7 +70,7 @@ def list_(
     from opg import request
 
     chain = connect(rpc, manifest)
-    who = address(who) if who else sender_of(chain, keystore).address
+    who = account_of(chain, who, keystore)
     found = [request.standing(chain, number, terms) for number, terms in request.all_of(chain, who)]
     for each in found:
         out.print(f"0x{each.id.hex()}: {shown(each.request.fee)}, {each.state}; {each.next_step}")

@@ -12,6 +12,8 @@ from opg.console import (
     Keystore,
     Manifest,
     Rpc,
+    Who,
+    account_of,
     address,
     amount,
     basis_points,
@@ -34,7 +36,7 @@ To = Annotated[str, typer.Argument(help="The operator's address.")]
 
 @stake_app.command("show")
 def show(
-    who: Annotated[str, typer.Argument(help="Address (without it: yours).")] = "",
+    who: Who = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
@@ -43,7 +45,7 @@ def show(
     from opg import stakes
 
     chain = connect(rpc, manifest)
-    who = address(who) if who else sender_of(chain, keystore).address
+    who = account_of(chain, who, keystore)
     own = stakes.own_stake(chain, who)
     rows = _own(own, chain.now()) if own else []
     for each in stakes.delegations_of(chain, who):

@@ -48,6 +48,7 @@ Keystore = Annotated[
 Data = Annotated[Path, typer.Option("--data", envvar="OPG_DATA", help="Folder of what must be kept.")]
 VersionId = Annotated[int, typer.Option("--version-id", min=1, help="Number of the model version.")]
 Operator = Annotated[str, typer.Option("--operator", help="The operator's address.")]
+Who = Annotated[str, typer.Argument(help="Address (without it: yours).")]
 Bindings = Annotated[str, typer.Option("--bind", help="Dynamic axes: batch=1,sequence=128.")]
 Model = Annotated[Path, typer.Argument(help="The ONNX file.")]
 Amount = Annotated[str, typer.Argument(help="In OPG, like 12.5.")]
@@ -77,6 +78,11 @@ def sender_of(chain: Chain, keystore: Path | None) -> Sender:
     from opg.chain import Sender, load_account
 
     return Sender(chain, load_account(keystore))
+
+
+def account_of(chain: Chain, who: str, keystore: Path | None) -> str:
+    """The account that is named; without a name the caller's own."""
+    return address(who) if who else sender_of(chain, keystore).address
 
 
 def amount(text: str) -> int:

@@ -10,10 +10,10 @@ from pathlib import Path
 from web3.exceptions import Web3Exception
 
 from opg.chain import Chain, EventReader
+from opg.chain.events import REORG_BLOCKS
 from opg.keeping import keep
 
 DISCOVERY_SECONDS = 60  # the chain is asked no more often, but for a version that nobody is known to offer
-REORG_BLOCKS = 64  # are read again
 
 
 class Offers:

@@ -17,6 +17,7 @@ from opg.log import say
 
 SPAN = 2_000  # blocks asked for at once, at first: what all public nodes take
 MAX_SPAN = 64 * SPAN
+REORG_BLOCKS = 64  # what lies deeper stays
 
 Topics = Sequence[tuple[str, str]]
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from opg.chain.connection import Chain
-from opg.chain.events import EventReader, emitted
+from opg.chain.events import REORG_BLOCKS, EventReader, emitted
 from opg.chain.sender import Sender
 from opg.log import say
 from opg.node.store import Store
@@ -14,7 +14,6 @@ from opg.tensor.commitment import ListTree
 
 MAX_BATCH = 1 << 17
 MAX_BATCH_BYTES = 96 * 1024 * 1024  # watchtowers fetch a batch as JSON, which is twice as long, and refuse 256 MiB
-REORG_BLOCKS = 64  # what lies deeper stays
 TREES = 4
 
 

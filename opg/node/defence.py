@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from opg.chain.connection import Chain
+from opg.chain.events import REORG_BLOCKS
 from opg.chain.sender import Sender
 from opg.chain.structs import Answer
 from opg.errors import TransactionRefused
 from opg.game import OperatorMind, Phase
 from opg.games import claim_when_due, play, read_game
 from opg.log import say
-from opg.node.batches import REORG_BLOCKS
 from opg.node.store import Store
 from opg.versions import LoadedVersion
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from web3.exceptions import Web3Exception
 
 from opg.answers import SignedAnswer
-from opg.chain.events import Event, EventReader
+from opg.chain.events import REORG_BLOCKS, Event, EventReader
 from opg.chain.structs import Answer, Request
 from opg.errors import OPGError, TransactionRefused
 from opg.log import say
 from opg.node.admission import channel_views
-from opg.node.batches import REORG_BLOCKS, check_batches
+from opg.node.batches import check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
 from opg.node.errors import AlreadyRunning, Busy, WorkerFailed

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from opg.chain.connection import Chain
-from opg.chain.events import emitted
+from opg.chain.events import REORG_BLOCKS, emitted
 from opg.chain.sender import Sender, Sent
 from opg.errors import TransactionRefused
 from opg.log import say
-from opg.node.batches import REORG_BLOCKS
 from opg.node.policy import Policy
 from opg.node.store import Store
 from opg.vouchers import SignedVoucher

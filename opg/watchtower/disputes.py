@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from opg.chain.events import REORG_BLOCKS
 from opg.chain.sender import Sender
 from opg.challenge import Case, Challenge
 from opg.errors import ChainUnreachable, NoBond, NothingToDispute, OPGError, StaleView, TransactionRefused
@@ -13,7 +14,7 @@ from opg.games import read_game
 from opg.log import say
 from opg.lookback import find_back
 from opg.versions import LoadedVersion
-from opg.watchtower.notes import REORG_BLOCKS, Notes
+from opg.watchtower.notes import Notes
 from opg.words import shown
 
 BPS = 10_000

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMAT = 3
-REORG_BLOCKS = 64  # what lies deeper stays
 SCHEMA = """
 create table if not exists batches (
     id integer primary key, operator text not null, root blob not null, count integer not null, cid text not null,

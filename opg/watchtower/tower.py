@@ -15,7 +15,7 @@ from pathlib import Path
 from opg import web
 from opg.answers import SignedAnswer
 from opg.chain.connection import Chain
-from opg.chain.events import Event, EventReader
+from opg.chain.events import REORG_BLOCKS, Event, EventReader
 from opg.chain.sender import Sender
 from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
@@ -28,7 +28,7 @@ from opg.versions import LoadedVersion, load_version, read_published
 from opg.watchtower.disputes import Disputes
 from opg.watchtower.engines import Engine, EngineFailed, Inline, Subject, Verdict
 from opg.watchtower.fetching import Fetcher
-from opg.watchtower.notes import REORG_BLOCKS, Batch, Notes
+from opg.watchtower.notes import Batch, Notes
 
 TOPICS = [("Inference", "Fulfilled"), ("Inference", "Surfaced"), ("Inference", "Committed")]
 REPORT_SECONDS = 600

@@ -11,12 +11,12 @@ import pytest
 from opg import actions
 from opg.chain import Sender, ask_digest, voucher_digest
 from opg.chain.deploying import OPG
+from opg.chain.events import REORG_BLOCKS
 from opg.chain.structs import Ask, Voucher
 from opg.chain.typed import sign_digest
 from opg.client import Client
 from opg.errors import OperatorRefused, PaymentRequired, TransactionRefused
 from opg.node import income, redeem_vouchers
-from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import WorkerFailed
 from opg.node.income import GAS_EACH
 from opg.node.workers import Inline

@@ -18,13 +18,13 @@ from opg import actions
 from opg.answers import SignedAnswer
 from opg.chain import Chain, Sender
 from opg.chain.deploying import OPG
+from opg.chain.events import REORG_BLOCKS
 from opg.chain.structs import Answer
 from opg.challenge import Case, Challenge
 from opg.errors import ChainUnreachable
 from opg.game import Phase
 from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
-from opg.node.batches import REORG_BLOCKS
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA
 from opg.node.serve import serve
