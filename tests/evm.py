@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +29,8 @@ import pyrevm
 from eth_abi import decode, encode
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
+
+from opg.chain.local import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 TX_GAS_CAP = 16_777_216  # EIP-7825
@@ -365,9 +366,7 @@ class AnvilBackend:
     def __init__(self, block_seconds: int = 1) -> None:
         import httpx
 
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.process = subprocess.Popen(
             [anvil_binary(), "--port", str(port), "--chain-id", str(CHAIN_ID), "--timestamp", str(GENESIS), "--silent",
              "--hardfork", "osaka", "--auto-impersonate", "--base-fee", "0", "--gas-price", "0"],

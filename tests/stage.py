@@ -81,10 +81,11 @@ class Host:
         server = uvicorn.Server(uvicorn.Config(create_app(self.node), port=self.port, log_level="error"))
         thread = threading.Thread(target=server.run)
         thread.start()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not server.started and time.monotonic() < until:
             time.sleep(0.01)
         try:
+            assert server.started, f"nothing listens at {self.url}"
             yield self.url
         finally:
             server.should_exit = True

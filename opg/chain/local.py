@@ -5,11 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,10 @@ from opg.errors import ChainUnreachable, OPGError
 START_SECONDS = 20
 STOP_SECONDS = 5
 ETHER = 10**18
+PORTS = range(20_000, 32_000)
+MAX_LEASES = 256  # by then whoever asked for the oldest one listens, or never will
+
+_leases: deque[socket.socket] = deque()
 
 
 class LocalChain:
@@ -120,10 +126,26 @@ def anvil_binary() -> Path:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of this machine that nobody uses, and that no other call, in any process, is given meanwhile.
+
+    It lies below those that the kernel lends to outgoing connections. Between this call and the moment somebody listens,
+    the UDP port of the same number says that it is taken: the kernel keeps that for us, and frees it when we end.
+    """
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        lease = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            lease.bind(("127.0.0.1", port))
+        except OSError:
+            lease.close()
+            continue
+        if not is_free(port):
+            lease.close()
+            continue
+        _leases.append(lease)
+        if len(_leases) > MAX_LEASES:
+            _leases.popleft().close()
+        return port
+    raise OPGError(f"no TCP port is free between {PORTS[0]} and {PORTS[-1]}", "end what listens there")
 
 
 def is_free(port: int) -> bool:
