@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from opg.errors import FileUnusable
 
 PRIVATE = 0o600
 
@@ -25,6 +30,21 @@ def keep(path: Path, text: str, durable: bool = True) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def opening(path: Path, otherwise: str) -> Iterator[None]:
+    """What keeps a database from being opened is `FileUnusable`. `otherwise`: what to do about one that is damaged."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise FileUnusable(f"cannot use {path}: {why}", "name another folder: --data") from None
+    except sqlite3.DatabaseError as problem:
+        damaged = not isinstance(problem, sqlite3.OperationalError)  # that: locked, full, not to be opened
+        advice = otherwise if damaged else "free its disk, look who may write there, or name another folder: --data"
+        raise FileUnusable(f"cannot use {path}: {problem}", advice) from None
 
 
 def keep_private(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +23,7 @@ from opg.chain.deploying import OPG
 from opg.chain.events import REORG_BLOCKS
 from opg.chain.structs import Answer
 from opg.challenge import Case, Challenge
-from opg.errors import ChainUnreachable
+from opg.errors import ChainUnreachable, FileUnusable
 from opg.game import Phase
 from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
@@ -37,6 +39,7 @@ from tests.stage import PRICE, channel
 from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
+from tests.waiting import wait_until
 
 GAME = Answer(bytes(32), 1, bytes(32), bytes(32), "0x" + "11" * 20, 5)
 
@@ -313,6 +316,43 @@ def test_full_disk_refuses_and_the_node_goes_on(stage, host, picture):
     assert made.node.store.answer_count() == 1 + statuses.count(200)
     db.execute(f"pragma max_page_count = {2**30}")
     assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=99)).status_code == 200
+
+
+def test_log_that_is_damaged_is_told_and_signs_nothing(stage, host, picture):
+    """By the disk, while the node runs."""
+    made = host()
+    http = TestClient(create_app(made.node), raise_server_exceptions=False)
+    assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(1))).status_code == 200
+    path = made.node.store.path
+    made.node.store._db.execute("pragma wal_checkpoint(truncate)")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    for db in (made.node.store._db, made.node.store._reading):
+        db.execute("pragma shrink_memory")  # or it is not looked at again
+    refused = http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=2))
+    assert (refused.status_code, refused.json()["kind"]) == (507, "StoreFull"), refused.text
+    stop = threading.Event()
+    made.node.policy = replace(made.node.policy, poll_seconds=0.01)
+    threading.Timer(0, lambda: (wait_until(lambda: "disk" in made.node.duties.alarms), stop.set())).start()
+    made.node.run(stop)
+
+
+@pytest.mark.parametrize("content", [b"hello" * 1_000, b"SQLite format 3\0" + b"\7" * 5_000])
+def test_log_that_is_none_is_told(tmp_path, content):
+    path = tmp_path / "node.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(FileUnusable, match=r"not a database|malformed") as told:
+        Store(path)
+    assert ".recover" in told.value.advice
+    assert path.read_bytes() == content
+
+
+def test_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileUnusable, match="Not a directory") as told:
+        Store(tmp_path / "file" / "folder" / "node.sqlite")
+    assert "--data" in told.value.advice
 
 
 def test_answers_written_together_fail_together_and_leave_nothing(stage, host, picture):
