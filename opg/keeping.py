@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from opg.errors import FileUnusable
+from opg.errors import AlreadyRunning, FileUnusable
 
 PRIVATE = 0o600
 
@@ -45,6 +46,19 @@ def opening(path: Path, otherwise: str) -> Iterator[None]:
         damaged = not isinstance(problem, sqlite3.OperationalError)  # that: locked, full, not to be opened
         advice = otherwise if damaged else "free its disk, look who may write there, or name another folder: --data"
         raise FileUnusable(f"cannot use {path}: {problem}", advice) from None
+
+
+@contextmanager
+def exclusive(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock on this file's name among all processes. Raises `AlreadyRunning`. Ends with the process."""
+    with open(path.with_suffix(f".{what}.lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"another process is at work on {path} ({what})", "wait for it, or name another folder: --data"
+            ) from None
+        yield
 
 
 def keep_private(path: Path) -> None:

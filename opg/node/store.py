@@ -6,12 +6,11 @@ are written together: whoever holds the lock writes for all who wait.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from typing import Any
 from opg.answers import SignedAnswer
 from opg.chain.structs import Answer, Request
 from opg.errors import PaymentRequired
-from opg.keeping import opening
+from opg.keeping import exclusive, opening
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA, WAITING, check_format, connect, dump, load
 from opg.vouchers import SignedVoucher
@@ -85,17 +84,9 @@ class Store:
                 known = db.execute(written).fetchone()
                 db.execute(move).fetchall()
 
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Holds a lock on this store's name among all processes. Raises `AlreadyRunning`. Ends with the process."""
-        with open(self.path.with_suffix(f".{what}.lock"), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(
-                    f"another process is at work on {self.path} ({what})", "wait for it, or name another folder: --data"
-                ) from None
-            yield
+        return exclusive(self.path, what)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
