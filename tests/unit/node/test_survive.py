@@ -251,32 +251,24 @@ def test_most_of_an_hour_without_the_chain_costs_nothing(stage, host, user, vers
     actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 3_500)
     with pytest.raises(ChainUnreachable):
         made.node.tick()
+    assert "chain" in made.node.duties.alarms
     assert ask(stage, made, picture, 2)
     stop = threading.Event()
     worker = threading.Thread(target=made.node.run, args=(stop,))
     worker.start()
     try:
-        wait_for(lambda: "chain" in made.node.duties.alarms)
+        wait_until(lambda: "chain" in made.node.duties.alarms)
         stage.local.advance(3_000)
         assert ask(stage, made, picture, 3)
         wire.cut = False
-        wait_for(lambda: "chain" not in made.node.duties.alarms and not made.node.store.requests("open"))
-        wait_for(lambda: made.node.store.uncommitted_count() == 0)
+        wait_until(lambda: "chain" not in made.node.duties.alarms and not made.node.store.requests("open"))
+        wait_until(lambda: made.node.store.uncommitted_count() == 0)
     finally:
         stop.set()
         worker.join()
     ids = made.node.store.batch_ids(0)
     assert sum(made.node.store.batch_head(root)[2] for root, _ in ids) == 3
     assert sorted(commits(stage)) == sorted(root for root, _ in ids)
-
-
-def wait_for(what, seconds=20):
-    pause = threading.Event()
-    for _ in range(seconds * 20):
-        if what():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def test_worker_thread_survives_what_nobody_foresaw(stage, host, monkeypatch):
@@ -291,7 +283,7 @@ def test_worker_thread_survives_what_nobody_foresaw(stage, host, monkeypatch):
     stop = threading.Event()
     worker = threading.Thread(target=made.node.run, args=(stop,))
     worker.start()
-    wait_for(lambda: len(rounds) > 3)
+    wait_until(lambda: len(rounds) > 3)
     stop.set()
     worker.join()
     assert b"opg_failures_total" in made.node.metrics.text()
