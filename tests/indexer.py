@@ -515,6 +515,27 @@ class Disputes(Index):
                 assert getattr(shown, name) == g[name], (name, getattr(shown, name), g)
 
 
+class Equivocations(Index):
+    """Seals, and the answers that were part of a proof."""
+
+    def begin(self) -> None:
+        self.announced: dict[bytes, int] = {}
+        self.proven: set[bytes] = set()
+
+    def Announced(self, e: Event) -> None:
+        self.announced[e.seal] = self.now
+
+    def Equivocated(self, e: Event) -> None:
+        self.proven |= {e.first, e.second}
+
+    def compare(self) -> None:
+        super().compare()
+        for seal, second in self.announced.items():
+            self.same("announcedAt", seal, gives=second)
+        for answer_hash in self.proven:
+            self.same("isProven", answer_hash, gives=True)
+
+
 class Guardian(Index):
     """What is paused."""
 
@@ -572,7 +593,7 @@ class OpenGradientFacade(Index):
             self.same(view, *args, gives=value)
 
 
-INDEXES = (OPG, Models, Guardian, Staking, Channels, Inference, Disputes, OpenGradientFacade)
+INDEXES = (OPG, Models, Guardian, Staking, Channels, Inference, Disputes, Equivocations, OpenGradientFacade)
 
 
 def rebuilt(world: RecordingEvm) -> list[Index]:

@@ -68,6 +68,7 @@ from tests.market import (
 from tests.property.Disputes.books import LATER, OPS, WORDS, Asked, Given, Played, Stake
 
 COLLATERAL, FEE, PROTOCOL_FEE_BPS = 100 * OPG, 30 * OPG, 200
+EQUIVOCATION = 300 * OPG
 CAROLS_STAKE = 2_500 * OPG  # gone after three of her lies
 RIGHT = "right"
 
@@ -97,6 +98,8 @@ def build(evm: Evm) -> GameWorld:
     for operator in (world.bob, carol):
         world.inference.offer(world.version, FEE, sender=operator)
     world.token.approve(world.inference, 2**256 - 1, sender=world.erin)
+    world.equivocations = evm.deploy("Equivocations", world.inference, world.staking, EQUIVOCATION)
+    world.staking.grantRole(world.staking.SLASHER_ROLE(), world.equivocations, sender=world.admin)
     return world
 
 
@@ -129,6 +132,7 @@ class DisputesBooks(ChainMachine):
         self.given: list[Given] = []
         self.asked: list[Asked] = []  # and not answered
         self.games: list[Played] = []
+        self.proven: set[bytes] = set()  # of two answers to one question
         self.may_dispute = self.may_slash = True
         self.salt = 0
         self.collateral, self.min_stake = COLLATERAL, MIN_STAKE
@@ -552,6 +556,39 @@ class DisputesBooks(ChainMachine):
             with reverts("AnswerNotRefuted"):
                 game.match.close_moot()
 
+    # -- two answers to one question --------------------------------------------
+
+    @precondition(lambda self: len(self.given) > 1)
+    @rule(data=st.data(), announced=st.booleans())
+    def two_answers(self, data: st.DataObject, announced: bool) -> None:
+        """All here answer one question: whoever gave two outputs pays for that, whatever became of either answer in a game."""
+        first, second = (data.draw(st.sampled_from(self.given)) for _ in range(2))
+        who = data.draw(st.sampled_from([*self.honest, *self.wild]))
+        contract, used = self.world.equivocations, self.proven
+        seal = contract.sealOf(who, first.digest, second.digest)
+        if announced and not contract.announcedAt(seal):
+            contract.announce(seal, sender=who)
+            self.the_awake_act()
+            self.evm.sleep(1)
+        old = next((each for each in (first, second) if self.evm.now > each.until or each.digest in used), None)
+        problem = (
+            "DifferentQuestions" if first.operator is not second.operator
+            else "SameOutput" if first.answer["output"] == second.answer["output"]
+            else "WindowOver" if old and self.evm.now > old.until
+            else "AlreadyProven" if old
+            else "NotAnnounced" if contract.announcedAt(seal) in (0, self.evm.now)
+            else None
+        )  # fmt: skip
+        evidence = [NO_EVIDENCE if each.recorded else each.evidence for each in (first, second)]
+        args = (first.answer, evidence[0], second.answer, evidence[1])
+        if problem:
+            with reverts(problem):
+                contract.prove(*args, sender=who)
+            return
+        slashed = contract.prove(*args, sender=who).value.slashed
+        used |= {first.digest, second.digest}
+        assert slashed == self.slash(first.operator, EQUIVOCATION, who)
+
     # -- what else happens ----------------------------------------------------
 
     @rule(
@@ -797,3 +834,4 @@ def test_books(shard: int) -> None:
     )
     deeds = transactions_of("IDisputes") | transactions_of("IPayouts")
     assert {("Disputes", name) for name in deeds} <= part.world.evm.called
+    assert {("Equivocations", name) for name in transactions_of("IEquivocations")} <= part.world.evm.called
