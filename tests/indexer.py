@@ -1,7 +1,6 @@
 """An indexer: the state of every contract, from its deployment data and events alone, and a comparison with what the contract shows.
 
 Not in the events, by the standards' design: allowances that a `transferFrom` used up, nonces of permits.
-Not in the events of `Staking`: of which operator somebody settled an income, so that only the sum over a delegator's operators is compared.
 """
 
 from __future__ import annotations

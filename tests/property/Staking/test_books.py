@@ -506,11 +506,14 @@ class StakingBooks(ChainMachine):
             self.past[i] = (time, stamps, votes)
 
 
-class TestBooks(StakingBooks.TestCase):
-    settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+EXAMPLES, STEPS = (1_250, 100) if DEEP else (60, 50)
+StakingBooks.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
 
+
+class TestBooks(StakingBooks.TestCase):
     def runTest(self):
         """Every function among the deeds, and each succeeded."""
         super().runTest()
+        assert StakingBooks.steps >= 0.8 * EXAMPLES * STEPS  # the first dozen of hypothesis is short
         done, deeds = StakingBooks.world[0].called, transactions_of("IStaking") | transactions_of("IPayouts")
         assert {("Staking", name) for name in deeds} <= done

@@ -34,7 +34,9 @@ class Twice(Market):
         one, other = (each or self.signed(answer) for each, answer in zip(evidence, (first, second), strict=True))
         return self.equivocations.prove(first, one, second, other, sender=by or self.alice)
 
-    def announced_and_proven(self, first: dict, second: dict, by: Any = None, evidence: tuple = (None, None)) -> Receipt:
+    def announced_and_proven(
+        self, first: dict, second: dict, by: Any = None, evidence: tuple = (None, None)
+    ) -> Receipt:
         self.announce(first, second, by)
         return self.prove(first, second, by, evidence)
 

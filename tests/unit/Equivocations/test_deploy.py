@@ -32,6 +32,8 @@ def test_stake_must_thaw_for_two_windows(market):
 
 def test_the_penalty_never_changes(equivocations):
     """Attack 19: there is nothing that sets it."""
-    functions = {f["name"] for f in equivocations.abi if f["type"] == "function" and f["stateMutability"] == "nonpayable"}
+    functions = {
+        f["name"] for f in equivocations.abi if f["type"] == "function" and f["stateMutability"] == "nonpayable"
+    }
     assert functions == {"announce", "prove"}
     assert equivocations.penalty() == PENALTY
