@@ -8,10 +8,14 @@ import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title Two answers to one question
 contract Equivocations is IEquivocations {
+    /// @inheritdoc IEquivocations
     uint256 public constant MIN_PENALTY = 1e18;
+    /// @inheritdoc IEquivocations
     uint256 public constant MAX_PENALTY = 10_000_000e18;
 
+    /// @inheritdoc IEquivocations
     IInference public immutable inference;
+    /// @inheritdoc IEquivocations
     IStaking public immutable staking;
     /// @inheritdoc IEquivocations
     uint256 public immutable penalty;

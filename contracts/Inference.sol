@@ -73,13 +73,16 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
     /* STORAGE */
 
+    /// @inheritdoc IInference
     IModels public immutable models;
 
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
     /// @inheritdoc IInference
     uint32 public immutable maxResponseSeconds;
+    /// @inheritdoc IInference
     uint32 public immutable maxCallbackGas;
+    /// @inheritdoc IInference
     address public immutable treasury;
 
     /// @inheritdoc IInference

@@ -34,16 +34,18 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     /* CONSTANTS */
 
-    /// @notice May slash any operator.
+    /// @inheritdoc IStaking
     bytes32 public constant SLASHER_ROLE = keccak256("SLASHER_ROLE");
-    /// @notice May lock free stake behind an obligation.
+    /// @inheritdoc IStaking
     bytes32 public constant LOCKER_ROLE = keccak256("LOCKER_ROLE");
 
-    /// @notice How long a slashed operator stays in jail at least.
+    /// @inheritdoc IStaking
     uint256 public constant JAIL_SECONDS = 1 days;
+    /// @inheritdoc IStaking
     uint256 public constant MAX_COMMISSION_BPS = 5_000;
+    /// @inheritdoc IStaking
     uint256 public constant MAX_COMMISSION_STEP_BPS = 500;
-    /// @notice To how many operators one account can delegate: the bound of the sum that its votes are.
+    /// @inheritdoc IStaking
     uint256 public constant MAX_OPERATORS = 16;
 
     uint256 private constant MAX_MIN_STAKE = 10_000_000e18;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Answer, Evidence} from "./IInference.sol";
+import {Answer, Evidence, IInference} from "./IInference.sol";
+import {IStaking} from "./IStaking.sol";
 
 /// @title Two answers to one question
 /// @notice One input has one output: the machine is total and has no chance in it. An operator that signed two different outputs for the same version and input has lied
@@ -61,6 +62,17 @@ interface IEquivocations {
 
     /// @notice Whether an answer is part of a proof that was given.
     function isProven(bytes32 answerHash) external view returns (bool);
+
+    /// @notice Whose answers these are about.
+    function inference() external view returns (IInference);
+
+    /// @notice Where the stake is that a liar loses.
+    function staking() external view returns (IStaking);
+
+    /// @notice The bounds of `penalty`, in wei of OPG.
+    function MIN_PENALTY() external view returns (uint256);
+    /// @notice See `MIN_PENALTY`.
+    function MAX_PENALTY() external view returns (uint256);
 
     /// @notice What a proof takes of the operator's stake, in wei of OPG. Fixed for ever.
     function penalty() external view returns (uint256);
