@@ -248,7 +248,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     }
 
     /// @inheritdoc IStaking
-    function lock(address operator, uint256 amount) external onlyRole(LOCKER_ROLE) {
+    function lock(address operator, uint256 amount, bytes32 obligation) external onlyRole(LOCKER_ROLE) {
         Operator storage o = _operators[operator];
         if (o.jailedUntil != 0) revert OperatorJailed(operator, o.jailedUntil);
         uint256 free = o.free();
@@ -257,17 +257,17 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         ModuleLock storage l = _locks[operator][msg.sender];
         (l.amount, l.used) = (l.amount + amount.toUint96(), true);
         o.locked += amount.toUint96();
-        emit Locked(operator, msg.sender, amount);
+        emit Locked(operator, msg.sender, obligation, amount);
     }
 
     /// @inheritdoc IStaking
-    function unlock(address operator, uint256 amount) external {
+    function unlock(address operator, uint256 amount, bytes32 obligation) external {
         ModuleLock storage l = _locks[operator][msg.sender];
         if (amount > l.amount) revert NotLocked(operator, msg.sender, l.amount, amount);
 
         l.amount -= amount.toUint96();
         _operators[operator].locked -= amount.toUint96();
-        emit Unlocked(operator, msg.sender, amount);
+        emit Unlocked(operator, msg.sender, obligation, amount);
     }
 
     /// @inheritdoc IStaking

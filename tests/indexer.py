@@ -142,6 +142,9 @@ class Staking(Index):
         self.list: dict[str, list[str]] = defaultdict(list)
         self.votes: dict[tuple[str, str, bool], list] = defaultdict(list)  # operator, who, own: (second, epoch, shares)
         self.minimum = (self.first["minStake"], self.first["minStake"], 0)
+        self.behind: dict[tuple[str, str, bytes], int] = defaultdict(
+            int
+        )  # what is locked, by operator, module and obligation
         self.told: list[tuple[str, int]] = []  # credits that the event before explained
         self.burnable = 0
 
@@ -230,9 +233,13 @@ class Staking(Index):
 
     def Locked(self, e: Event) -> None:
         self.books[e.operator].locked[e.module] += e.amount
+        self.behind[e.operator, e.module, e.obligation] += e.amount
 
     def Unlocked(self, e: Event) -> None:
+        """A request frees what was locked for it, neither more nor less."""
         self.books[e.operator].locked[e.module] -= e.amount
+        if (inference := self.evm.deployed.get("Inference")) and e.module == inference.address:
+            assert self.behind.pop((e.operator, e.module, e.obligation)) == e.amount
 
     def MinStakeSet(self, e: Event) -> None:
         self.minimum = (e.amount, e.finishing, e.until)

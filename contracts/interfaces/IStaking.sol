@@ -57,10 +57,10 @@ interface IStaking is IERC6372 {
 
     /* MODULES */
 
-    /// @notice `amount` of own stake stands behind an obligation of `module` now; which one, an event of the module says in the same transaction.
-    event Locked(address indexed operator, address indexed module, uint256 amount);
-    /// @notice The obligation is over, and `amount` free again.
-    event Unlocked(address indexed operator, address indexed module, uint256 amount);
+    /// @notice `amount` of own stake stands behind `obligation` of `module` now.
+    event Locked(address indexed operator, address indexed module, bytes32 indexed obligation, uint256 amount);
+    /// @notice `obligation` is over, and `amount` free again.
+    event Unlocked(address indexed operator, address indexed module, bytes32 indexed obligation, uint256 amount);
     /// @notice `fromOwn + fromDelegated` was taken: `burned` of it will burn, `bounty` was credited to `beneficiary`.
     event Slashed(
         address indexed operator,
@@ -175,10 +175,12 @@ interface IStaking is IERC6372 {
     function reward(address operator, uint256 amount) external;
 
     /// @notice Sets own stake aside behind an obligation. Only modules with `LOCKER_ROLE`; not in jail. Delegated stake backs answers, but no obligation waits for it.
-    function lock(address operator, uint256 amount) external;
+    /// @param obligation Why, in the module's own terms: `Inference` gives the id of the request. It is said in the events; kept is the sum of each module.
+    function lock(address operator, uint256 amount, bytes32 obligation) external;
 
     /// @notice Frees what was set aside. Only the module that locked it, with or without the role now.
-    function unlock(address operator, uint256 amount) external;
+    /// @param obligation As it was locked for.
+    function unlock(address operator, uint256 amount, bytes32 obligation) external;
 
     /// @notice Takes stake, the operator's own first: clamped to what there is, never reverts for lack of it. Of its own at least `burnBps` burns, and the rest is credited to
     /// `beneficiary`; all of what is taken from delegators burns. The operator goes to jail, for `JAIL_SECONDS` from now on at least. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
