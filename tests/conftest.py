@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import hypothesis
 import pytest
 
 from tests.evm import Evm, Receipt, account
+from tests.machines import STEPS
 
 GAS_FILE = Path(__file__).parent / "gas.json"
 DEEP = os.environ.get("OPG_DEEP") == "1"
@@ -46,15 +48,15 @@ _count_examples()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_TOTAL] = 0
+    config.stash[_TOTAL] = Counter()
 
 
-_TOTAL = pytest.StashKey[int]()
+_TOTAL = pytest.StashKey[Counter]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error) -> None:
-    node.config.stash[_TOTAL] += getattr(node, "workeroutput", {}).get("property_examples", 0)
+    node.config.stash[_TOTAL].update(getattr(node, "workeroutput", {}).get("played", {}))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -64,12 +66,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["property_examples"] = EXAMPLES["ran"]
+        session.config.workeroutput["played"] = {"examples": EXAMPLES["ran"], "steps": STEPS["made"]}
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    total = config.stash[_TOTAL] + EXAMPLES["ran"]
-    terminalreporter.write_line(f"property examples run: {total:,}")
+    total = config.stash[_TOTAL] + Counter(examples=EXAMPLES["ran"], steps=STEPS["made"])
+    terminalreporter.write_line(f"property examples run: {total['examples']:,}; steps of machines: {total['steps']:,}")
 
 
 @pytest.fixture
