@@ -109,7 +109,7 @@ def readable(made: Simulation) -> Told:
 
 
 def described(made: Simulation) -> Told:
-    said = items(made.proposal.description)
+    said, wallets = items(made.proposal.words), streams(made.proposal.words)
     if len(said) != len(made.calls):
         yield "bad", f"the description numbers {len(said)} actions, the proposal has {len(made.calls)} calls"
     for number, ((sentence, code), call) in enumerate(zip(said, made.calls, strict=False), 1):
@@ -117,7 +117,7 @@ def described(made: Simulation) -> Told:
             yield "look", f"action {number} is described without the call itself; it is: {call}"
         elif code != str(call):
             yield "bad", f"action {number} is described as {code}, and is {call}"
-        yield from wording(number, sentence, call, streams(made.proposal.description))
+        yield from wording(number, sentence, call, wallets)
 
 
 def wording(number: int, sentence: str, call: Decoded, wallets: Mapping[str, Vesting]) -> Told:
@@ -154,6 +154,9 @@ def duplicates(made: Simulation) -> Told:
         if times > 1:
             one = next(call for call in made.calls if (call.target, call.data) == (target, data))
             yield "bad", f"{times} times the same: {one}"
+    for number, who, state in made.copies:
+        if state not in ("canceled", "defeated", "expired"):
+            yield "look", f"proposal {number} by {who}, {state}, says and does the same: both would do it twice"
 
 
 def ether(made: Simulation) -> Told:
@@ -166,7 +169,7 @@ def ether(made: Simulation) -> Told:
 
 
 def addresses(made: Simulation) -> Told:
-    known, wallets = contract_at(made.deployment), streams(made.proposal.description)
+    known, wallets = contract_at(made.deployment), streams(made.proposal.words)
     for number, call in enumerate(made.calls, 1):
         for (kind, name), value in zip(call.inputs, call.arguments, strict=True):
             if kind != "address":

@@ -9,7 +9,7 @@ from typing import Any
 
 from opg.chain import Chain, EventReader, Sender
 from opg.deploy.proxy import PROXY
-from opg.errors import BadInput
+from opg.errors import BadInput, TransactionRefused
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting
 from opg.governance.vesting import SALT, init_code, wallet_address
@@ -105,10 +105,51 @@ class Governance:
             raise BadInput(f"{kind} has the number {number}", "see them all: opg proposal list")
         return next(iter(found.values()))
 
+    def copies(self, proposal: Proposal) -> list[tuple[int, Proposal, str]]:
+        """All with these calls and these words, whoever made them, marked or not: number, proposal and proposer, oldest first."""
+        same = proposal.unmarked.id
+        return [each for each in self.all() if each[1].unmarked.id == same]
+
+    def meant(self, draft: Proposal, proposer: str | None, mine: str | None = None) -> Proposal:
+        """The proposal on chain that a file's calls and words are; what the file would propose, where there is none.
+
+        `proposer` is whom the file names. `mine` decides between copies when it names nobody. Raises `BadInput` when that leaves several.
+        """
+        if proposer and self.exists(draft.by(proposer)):
+            return draft.by(proposer)
+        found = self.copies(draft)
+        if proposer:
+            found = [each for each in found if each[2] == proposer]
+        elif mine:
+            found = [each for each in found if each[2] == mine] or found
+        if len(found) > 1:
+            raise BadInput(
+                "several proposals have these words and calls: "
+                + ", ".join(f"{number} by {who}" for number, _, who in found),
+                'say whose is meant, in the file: PROPOSER = "0x…"; or name one by its number',
+            )
+        if found:
+            return found[0][1]
+        return draft.by(proposer) if proposer else draft
+
+    def exists(self, proposal: Proposal) -> bool:
+        """Whether it was submitted."""
+        try:
+            self.chain.read("OPGGovernor", "state", proposal.id)
+        except TransactionRefused as problem:
+            if problem.name != "GovernorNonexistentProposal":
+                raise
+            return False
+        return True
+
+    def state(self, proposal: Proposal) -> State:
+        """Where a proposal stands, in a word. Raises `TransactionRefused` when it was never submitted."""
+        return State(self.chain.read("OPGGovernor", "state", proposal.id))
+
     def standing(self, proposal: Proposal) -> Standing:
         """Where a proposal stands. Raises `TransactionRefused` when it was never submitted."""
         read, number = self.chain.read, proposal.id
-        state = State(read("OPGGovernor", "state", number))
+        state = self.state(proposal)
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
         against, in_favour, abstain = read("OPGGovernor", "proposalVotes", number)
         known = begin < self.time()
@@ -129,11 +170,23 @@ class Governance:
         return int(self.chain.block("latest")["timestamp"])
 
     def submit(self, sender: Sender, proposal: Proposal, streams: list[Vesting]) -> int:
-        """Proposes; creates wallets of streams that are not there yet. Gives the proposal's number."""
+        """Proposes, so that nobody else can propose the same in front; creates wallets of streams that are not there yet. Gives the
+        proposal's number. Raises `BadInput` when the sender has proposed these words and calls before: marked or not, they happen once.
+        """
+        made = proposal.by(sender.address)
+        for number, copy, who in self.copies(proposal):
+            if who == sender.address:
+                state = self.state(copy).name.lower()
+                raise BadInput(f"you have proposed this already, as number {number}: it is {state}",
+                               "to propose it again, word it anew")  # fmt: skip
+        arguments = *self._parts(made), made.description
+        if streams:  # what is refused costs nothing
+            propose = self.governor.functions["propose"](*arguments)
+            self.chain.call(propose, "OPGGovernor.propose", {"from": sender.address})
         for terms in streams:
             self.create_wallet(sender, terms)
-        sender.send("OPGGovernor", "propose", *self._parts(proposal), proposal.description)
-        return proposal.id
+        sender.send("OPGGovernor", "propose", *arguments)
+        return made.id
 
     def create_wallet(self, sender: Sender, terms: Vesting) -> str:
         """The wallet of a stream; creates it unless somebody did."""

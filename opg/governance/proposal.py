@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -25,6 +25,7 @@ CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
 STREAM_LINE = re.compile(
     r"^\s+`Stream\(beneficiary=(0x[0-9a-fA-F]{40}), start=(\d{1,20}), seconds=(\d{1,20})\)`\s*$", re.M
 )
+MARK = re.compile(r"\s*#proposer=(0x[0-9a-fA-F]{40})\Z")  # as OpenZeppelin's Governor reads the end of a description
 MAX_BYTES = 128 * 1024  # of a transaction that nodes pass on
 ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
@@ -55,8 +56,28 @@ class Proposal:
         return len(encode(["address[]", "uint256[]", "bytes[]", "string"], arguments))
 
     @property
+    def words(self) -> str:
+        """The description for people: without the mark at its end."""
+        return MARK.sub("", self.description)
+
+    @property
+    def reserved(self) -> str | None:
+        """Who alone can propose it, by the mark at the description's end. None where anybody can, and cancel it then."""
+        found = MARK.search(self.description)
+        return to_checksum_address(found[1]) if found else None
+
+    @property
+    def unmarked(self) -> Proposal:
+        """The same calls and words, for whoever proposes them first. Its number tells whether two proposals are copies of each other."""
+        return replace(self, description=self.words)
+
+    def by(self, proposer: str) -> Proposal:
+        """The same calls and words, as this account alone can propose them."""
+        return replace(self, description=f"{self.words}\n\n#proposer={to_checksum_address(proposer)}")
+
+    @property
     def title(self) -> str:
-        first = next((line for line in self.description.splitlines() if line.strip()), "")
+        first = next((line for line in self.words.splitlines() if line.strip()), "")
         return first.lstrip("# ").strip() or "(no title)"
 
 
@@ -86,7 +107,7 @@ class Decoded:
 
 
 def build(script: Script, deployment: Deployment) -> Proposal:
-    """The proposal that a script makes on one deployment. Raises `BadInput` for arguments that do not fit."""
+    """The proposal that a script makes on one deployment, unmarked. Raises `BadInput` for arguments that do not fit."""
     targets, calldatas, items = [], [], []
     for number, (said, call) in enumerate(script.actions, 1):
         target = deployment.address(call.contract)

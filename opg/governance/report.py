@@ -29,11 +29,11 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
     parts = [
         f"# {text(made.proposal.title)}",
         f"**Verdict: {MARKS[verdict]} {WORDS[verdict]}.**",
-        f"Proposal `{made.proposal.id}` on chain {made.chain_id}, played on a copy of block {made.block:,}.",
+        f"{whose(made)} Played on a copy of block {made.block:,} of chain {made.chain_id}.",
         "## Checks",
         table(("", "check", "finding"), ((MARKS[f.verdict], f.check, text(f.text)) for f in findings)),
         "## What it says",
-        "\n".join(f"> {text(line)}" for line in made.proposal.description.splitlines()),
+        "\n".join(f"> {text(line)}" for line in made.proposal.words.splitlines()),
         "## What it does",
         *(call(number, each) for number, each in enumerate(made.calls, 1)),
         "## Steps",
@@ -58,6 +58,16 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
         table(("exit", "result"), ((name, text(problem) or "works") for name, problem in made.exits)),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def whose(made: Simulation) -> str:
+    """Which proposal it is, by whom, and who else could have proposed it: the mark at the description's end in words."""
+    number, proposer, alone = f"Proposal `{made.proposal.id}`", f"`{made.proposer}`", made.proposal.reserved
+    if made.submitted:
+        return f"{number}, proposed by {proposer}, {'who alone' if alone else 'as anybody'} could propose these words."
+    if alone:
+        return f"{number}, not submitted yet, which only `{alone}` can do."
+    return "Not submitted yet: its number follows from who does that."
 
 
 def html(source: str, title: str) -> str:

@@ -14,7 +14,7 @@ from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.exits import Exits
 from opg.governance.fork import Fork, Played, Reverted
-from opg.governance.onchain import CHOICES, State
+from opg.governance.onchain import CHOICES, Governance, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
 
 HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's OPG
@@ -45,6 +45,11 @@ class Simulation:
     chain_id: int
     block: int
     time: int  # seconds, of that block
+    proposer: str = ""  # who made it; where nobody has, who would today
+    submitted: bool = False
+    copies: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # others of the same words: number, proposer, state
     lent: int = 0  # votes that nobody has delegated today and the simulation needed
     steps: list[Played] = field(default_factory=list)
     error: str = ""  # why it stopped; empty when it was executed
@@ -68,8 +73,13 @@ def simulate(chain: Chain, proposal: Proposal, with_exits: bool = True) -> Simul
 
     A proposal that exists already is played from where it stands. What a proposal breaks is in the result, never raised.
     """
+    governance = Governance(chain)
+    copies = [(number, who, governance.state(copy).name.lower())
+              for number, copy, who in governance.copies(proposal) if number != proposal.id]  # fmt: skip
     with Fork(chain) as fork:
-        return _Stage(fork, proposal, with_exits).play()
+        made = _Stage(fork, proposal, with_exits).play()
+    made.copies = copies
+    return made
 
 
 class _Stage:
@@ -105,12 +115,14 @@ class _Stage:
     def _to_the_queue(self) -> None:
         fork, read = self.fork, self.fork.chain.read
         number, hashed = self.proposal.id, self.proposal.description_hash
-        if fork.try_read("OPGGovernor", "state", number) is None:
+        self.made.submitted = fork.try_read("OPGGovernor", "state", number) is not None
+        if self.made.submitted:
+            self.made.proposer = read("OPGGovernor", "proposalProposer", number)
             voters = self._voters()
-            proposer = max(voters, key=lambda account: voters[account])
-            self._step(proposer, "propose", *self.parts, self.proposal.description)
         else:
             voters = self._voters()
+            self.made.proposer = self.proposal.reserved or max(voters, key=lambda account: voters[account])
+            self._step(self.made.proposer, "propose", *self.parts, self.proposal.description)
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
         fork.move_to(begin + 1)
         state = State(read("OPGGovernor", "state", number))

@@ -84,8 +84,8 @@ def test_nobody_who_delegated_is_told(stage, proposed):
 
 def test_a_proposal_on_chain_is_played_from_where_it_stands(governance, proposed, stage):
     made = proposed(THRESHOLD)
-    governance.submit(stage.bank, made, [])
-    played = simulate(governance.chain, governance.find(made.id))
+    number = governance.submit(stage.bank, made, [])
+    played = simulate(governance.chain, governance.find(number))
     assert played.steps[0].label == "OPGGovernor.castVote"
     assert worst(judge(played)) == "good"
 
