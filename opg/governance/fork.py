@@ -23,7 +23,6 @@ from opg.errors import OPGError, refusal
 
 GAS = 16_777_216  # EIP-7825
 ETHER = 10**18
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
 class Reverted(OPGError):
@@ -131,15 +130,17 @@ class Fork:
         """OPG in wei."""
         return int(self.chain.read("OPG", "balanceOf", account))
 
-    def accounts(self, topic: str, place: int) -> list[str]:
-        """Whom the token's events of a kind name in a topic, each once."""
-        found = logs(self.chain, self.deployment.address("OPG"), [topic], self.deployment.block)
+    def accounts(self, contract: str, event: str, place: int) -> list[str]:
+        """Whom a contract's events of a kind name in a topic, each once."""
+        topic = self.chain.contract(contract).events[event]().topic
+        found = logs(self.chain, self.deployment.address(contract), [topic], self.deployment.block)
         return list(dict.fromkeys(to_checksum_address(bytes(each["topics"][place])[12:]) for each in found))
 
     def holders(self) -> dict[str, int]:
         """Everybody with OPG but the contracts of the protocol, the largest first."""
         contracts = {to_checksum_address(each) for each in self.deployment.addresses.values()}
-        held = {account: self.balance(account) for account in self.accounts(TRANSFER, 2) if account not in contracts}
+        paid = self.accounts("OPG", "Transfer", 2)
+        held = {account: self.balance(account) for account in paid if account not in contracts}
         return {account: amount for account, amount in sorted(held.items(), key=lambda each: -each[1]) if amount}
 
     def events(self, played: Played) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from opg.governance.simulation import Simulation
 
 MARKS = {"good": "✓", "look": "?", "bad": "✗"}
 WORDS = {"good": "nothing speaks against it", "look": "a person has to look", "bad": "do not vote for this"}
+MOST_VOTERS = 10  # that are shown
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1f; }
 table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
@@ -36,6 +37,11 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
         "\n".join(f"> {text(line)}" for line in made.proposal.words.splitlines()),
         "## What it does",
         *(call(number, each) for number, each in enumerate(made.calls, 1)),
+        "## Who can vote",
+        f"{opg(sum(each.votes for each in made.voters))} OPG of {len(made.voters):,} accounts; a quorum is {opg(made.quorum)}.",
+        table(("account", "votes", "of them staked"), (
+            (code(each.account), opg(each.votes), opg(each.staked)) for each in made.voters[:MOST_VOTERS]
+        )),
         "## Steps",
         table(("step", "gas"), ((step.label, f"{step.gas:,}") for step in made.steps)),
         f"Between queuing and execution: {made.announced:,} seconds. " + (f"It stopped: {text(made.error)}" if made.error else ""),
