@@ -120,7 +120,7 @@ def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> Non
     known = submitted or proposal.reserved  # else the number follows from who proposes it
     out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{proposal.words}\n\nits calls:")
     for number, call in enumerate(decode_proposal(governance.chain.deployment, proposal), 1):
-        out.print(f"{number}. {call}" + ("" if call.function else "   (cannot be read)"))
+        out.print(f"{number}. {call.readable}" + ("" if call.function else "   (cannot be read)"))
     if not submitted:
         out.print("\nnot submitted" + (f"; only {proposal.reserved} can do that" if proposal.reserved else ""))
         for other in _copies(governance, proposal):

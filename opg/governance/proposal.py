@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from opg.chain.artifacts import artifact, selector
 from opg.chain.deployment import Deployment
 from opg.errors import BadInput
 from opg.governance.script import Script
-from opg.governance.terms import Call, Term, Vesting
+from opg.governance.terms import Call, Term, Vesting, roles_of
 from opg.governance.vesting import wallet_address
 
 CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
@@ -92,17 +92,24 @@ class Decoded:
     arguments: tuple[Any, ...]
     value: int
     data: bytes
+    known: tuple[str, ...] = ()  # each argument as people read it, see `named`
 
     def __str__(self) -> str:
         """The canonical line: what the description repeats."""
+        return self._line(map(shown, self.arguments))
+
+    @property
+    def readable(self) -> str:
+        """The same with the names of roles and contracts."""
+        return self._line(self.known)
+
+    def _line(self, arguments: Iterable[str]) -> str:
         place = self.contract or self.target
         paid = f" with {self.value} wei" if self.value else ""
         if self.function is None:
             return f"{place}: 0x{self.data.hex()}{paid}"
-        listed = ", ".join(
-            f"{name}={shown(value)}" if name else shown(value)
-            for (_, name), value in zip(self.inputs, self.arguments, strict=True)
-        )
+        told = zip(self.inputs, arguments, strict=True)
+        listed = ", ".join(f"{name}={value}" if name else value for (_, name), value in told)
         return f"{place}.{self.function}({listed}){paid}"
 
 
@@ -156,7 +163,10 @@ def decode_call(deployment: Deployment, target: str, value: int, data: bytes) ->
             break
         if canonical:
             inputs = tuple(zip(types, (each["name"].rstrip("_") for each in entry["inputs"]), strict=True))
-            return Decoded(target, name, entry["name"], inputs, arguments, value, data)
+            known = (
+                named(deployment, name, argument, each) for (_, argument), each in zip(inputs, arguments, strict=True)
+            )
+            return Decoded(target, name, entry["name"], inputs, arguments, value, data, tuple(known))
     return Decoded(target, name, None, (), (), value, data)
 
 
@@ -193,6 +203,15 @@ def streams(description: str) -> dict[str, Vesting]:
 def contract_at(deployment: Deployment) -> Mapping[str, str]:
     """Names by address."""
     return {to_checksum_address(address): name for name, address in deployment.addresses.items()}
+
+
+def named(deployment: Deployment, contract: str, argument: str, value: Any) -> str:
+    """An argument of a contract's function or event, as people read it: a role or a contract of the deployment by its name, the rest exactly."""
+    if isinstance(value, bytes) and argument.lower().endswith("role"):
+        return roles_of([contract]).get(value, shown(value))
+    if isinstance(value, str) and is_address(value):
+        return contract_at(deployment).get(to_checksum_address(value), shown(value))
+    return shown(value)
 
 
 def shown(value: Any) -> str:

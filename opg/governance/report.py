@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from opg.chain.deploying import OPG
 from opg.governance.checks import Finding, worst
-from opg.governance.proposal import contract_at, shown
+from opg.governance.proposal import contract_at, named, shown
 from opg.governance.simulation import Simulation
 
 MARKS = {"good": "✓", "look": "?", "bad": "✗"}
@@ -46,14 +46,15 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
         table(("step", "gas"), ((step.label, f"{step.gas:,}") for step in made.steps)),
         f"Between queuing and execution: {made.announced:,} seconds. " + (f"It stopped: {text(made.error)}" if made.error else ""),
         "## Views that changed",
-        table(("contract", "view", "before", "after"), ((v.contract, v.name, code(v.before), code(v.after)) for v in made.views)),
+        table(("contract", "view", "before", "after"), ((v.contract, v.name, code(str(v.before)), code(str(v.after))) for v in made.views)),
         "## OPG held",
         table(("contract", "before", "after", "change"), (
             (name, opg(before), opg(after), opg(after - before, "+")) for name, (before, after) in made.held.items()
         )),
         "## Events",
         table(("contract", "event", "arguments"), (
-            (text(contract), text(name), code(", ".join(f"{k}={shown(v)}" for k, v in args.items()))) for contract, name, args in made.events
+            (text(contract), text(event), code(", ".join(f"{k}={told(made, contract, k, v)}" for k, v in args.items())))
+            for contract, event, args in made.events
         )),
         "## Storage that changed",
         table(("contract", "slot", "before", "after"), (
@@ -84,10 +85,18 @@ def html(source: str, title: str) -> str:
 
 
 def call(number: int, each: Any) -> str:
-    """One call: its line, and its arguments."""
-    rows = [(kind, name, code(shown(value))) for (kind, name), value in zip(each.inputs, each.arguments, strict=True)]
-    head = f"{number}. {code(str(each))} at {code(each.target)}"
-    return head + ("\n\n" + table(("type", "argument", "value"), rows) if rows else "")
+    """One call: its line, and its arguments, each exactly and with the name of what it is."""
+    rows = [
+        (kind, name, code(exact), "" if known == exact else code(known))
+        for (kind, name), exact, known in zip(each.inputs, map(shown, each.arguments), each.known, strict=True)
+    ]
+    head = f"{number}. {code(each.readable)} at {code(each.target)}"
+    return head + ("\n\n" + table(("type", "argument", "value", "is"), rows) if rows else "")
+
+
+def told(made: Simulation, contract: str, argument: str, value: Any) -> str:
+    """An event's argument; of contracts that are not the protocol's, exactly."""
+    return named(made.deployment, contract, argument, value) if contract in made.deployment.addresses else shown(value)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +11,10 @@ from opg.chain import Chain
 from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.exits import Exits
-from opg.governance.fork import Fork, Played, Reverted
+from opg.governance.fork import Event, Fork, Played, Reverted
 from opg.governance.onchain import CHOICES, Governance, State
-from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
+from opg.governance.proposal import Decoded, Proposal, decode_proposal
+from opg.governance.views import View, Views
 from opg.governance.voters import Voter, possible_voters, voters_at
 from opg.words import shown as amount
 
@@ -23,17 +22,6 @@ HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's 
 TREASURY = "OPGTimelock"
 ANYBODY = to_checksum_address("0x" + "a11ce".rjust(40, "0"))  # may queue and execute
 ENDED = (State.CANCELED, State.DEFEATED, State.EXPIRED, State.EXECUTED)
-PASSING = frozenset({"clock"})  # views that change by themselves
-
-
-@dataclass(frozen=True)
-class View:
-    """A view without arguments whose value is another one afterwards."""
-
-    contract: str
-    name: str
-    before: str
-    after: str
 
 
 @dataclass
@@ -56,7 +44,7 @@ class Simulation:
     lent: int = 0  # votes that nobody has delegated today and the simulation needed
     steps: list[Played] = field(default_factory=list)
     error: str = ""  # why it stopped; empty when it was executed
-    events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     slots: list[tuple[str, str, str, str]] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     held: dict[str, tuple[int, int]] = field(default_factory=dict)  # OPG of each contract, before and after
@@ -102,11 +90,7 @@ class _Stage:
         try:
             self._to_the_queue()
             made.delay = (int(fork.chain.read(TREASURY, "getMinDelay")), 0)
-            with self._compared():
-                hashed = self.proposal.description_hash
-                played = self._step(None, "execute", *self.parts, hashed)
-            made.events = list(fork.events(played))
-            made.slots = fork.slots(played)
+            self._execute()
             made.delay = (made.delay[0], int(fork.chain.read(TREASURY, "getMinDelay")))
         except OPGError as problem:
             made.error = str(problem)
@@ -196,25 +180,17 @@ class _Stage:
 
     # ------------------------------------------------------------------ before and after
 
-    @contextmanager
-    def _compared(self) -> Iterator[None]:
-        before, held, ether = self._views(), self._held(), self._ether()
-        yield
-        after, held_after, ether_after = self._views(), self._held(), self._ether()
-        self.made.views = [
-            View(contract, name, value, after[contract, name])
-            for (contract, name), value in before.items()
-            if after[contract, name] != value
-        ]
-        self.made.held = {name: (amount, held_after[name]) for name, amount in held.items()}
-        self.made.ether = {name: (amount, ether_after[name]) for name, amount in ether.items()}
-
-    def _views(self) -> dict[tuple[str, str], str]:
-        return {
-            place: "reverts" if value is None else shown(value)
-            for place, value in self.fork.views().items()
-            if place[1] not in PASSING
-        }
+    def _execute(self) -> None:
+        """With everything compared before and after."""
+        made, fork = self.made, self.fork
+        views, held, ether = Views(fork), self._held(), self._ether()
+        played = self._step(None, "execute", *self.parts, self.proposal.description_hash)
+        made.events = list(fork.events(played))
+        made.slots = fork.slots(played)
+        made.views = views.changed(made.events)
+        held_after, ether_after = self._held(), self._ether()
+        made.held = {name: (amount, held_after[name]) for name, amount in held.items()}
+        made.ether = {name: (amount, ether_after[name]) for name, amount in ether.items()}
 
     def _held(self) -> dict[str, int]:
         read, at = self.fork.chain.read, self.fork.deployment.address

@@ -24,7 +24,7 @@ def test_a_good_proposal_is_called_good(governance, proposed):
     assert [step.label for step in made.steps] == [
         f"OPGGovernor.{verb}" for verb in ("propose", "castVote", "queue", "execute")
     ]
-    assert [(v.name, v.before, v.after) for v in made.views] == [
+    assert [(v.name, str(v.before), str(v.after)) for v in made.views] == [
         ("proposalThreshold", str(opg(1)), str(opg(2))),
     ]
     assert ("OPGGovernor", "ProposalThresholdSet") in [(contract, name) for contract, name, _ in made.events]
@@ -132,7 +132,10 @@ def test_what_nobody_can_carry_is_told(stage, proposed):
     """The proposer that the file names has no votes, and nothing to delegate."""
     poor = stage.person()
     made = simulate(stage.chain, proposed(THRESHOLD).by(poor.address), with_exits=False)
-    assert f"GovernorInsufficientProposerVotes(proposer={poor.address.lower()}, votes=0 OPG, threshold=1 OPG)" in made.error
+    assert (
+        f"GovernorInsufficientProposerVotes(proposer={poor.address.lower()}, votes=0 OPG, threshold=1 OPG)"
+        in made.error
+    )
 
 
 def test_a_proposer_who_has_not_delegated_yet_lends_first(stage, proposed):
@@ -274,6 +277,10 @@ def twice(stage, proposed):
     return proposed(pay, pay)
 
 
+def votes_of_the_treasury(stage, proposed):
+    return proposed((f"Let {BOB} speak for the treasury", f"OPG.delegate('{BOB}')"))
+
+
 def other_governor(stage, proposed):
     return proposed((f"Move to {BOB}", f"OPGGovernor.updateTimelock('{BOB}')"))
 
@@ -304,6 +311,7 @@ PLANTED = {
     paid_into_a_contract: "from where nobody can fetch it",
     paid_to_nobody: "is zero",
     twice: "2 times the same",
+    votes_of_the_treasury: f"{BOB} gets the votes of the treasury",
     other_governor: "TimelockChange",
 }
 
