@@ -17,6 +17,7 @@ from opg.errors import BadInput
 Which = Annotated[
     str, typer.Argument(help="A proposal file, or the (first digits of the) number of a proposal on chain.")
 ]
+Choice = Annotated[str, typer.Argument(help="for, against or abstain.")]
 
 app = typer.Typer(no_args_is_help=True, help="Write, simulate, submit, vote, execute. See docs/governance.md.")
 
@@ -75,7 +76,7 @@ def simulate(
 def submit(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
     """Proposes what a file says, so that nobody else can propose these words in front of you."""
     governance = _governance(rpc, manifest)
-    script, draft = _draft(governance, which)
+    script, draft = _draft(governance.chain.deployment, which)
     sender = _sender(governance, keystore)
     if script.proposer not in (None, sender.address):
         raise BadInput(f"{which} is proposed by {script.proposer}, your key is that of {sender.address}",
@@ -139,7 +140,7 @@ def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> Non
 @app.command()
 def vote(
     which: Which,
-    choice: Annotated[str, typer.Argument(help="for, against or abstain.")],
+    choice: Choice,
     reason: Annotated[str, typer.Option(help="Kept on chain.")] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
@@ -149,6 +150,85 @@ def vote(
     governance, proposal = _load(which, rpc, manifest)
     weight = governance.vote(_sender(governance, keystore), proposal, choice, reason)
     out.print(f"{choice}: {_opg(weight)} votes")
+
+
+@app.command("sign-vote")
+def sign_vote(
+    which: Which,
+    choice: Choice,
+    reason: Annotated[str, typer.Option(help="Kept on chain; signed, too.")] = "",
+    voter: Annotated[
+        str, typer.Option(help="A contract that your key signs for (ERC-1271), or whose wallet signs elsewhere.")
+    ] = "",
+    nonce: Annotated[
+        int | None, typer.Option(min=0, help="Instead of the voter's next one: for what is cast after other votes.")
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Ask no node: takes --nonce, --manifest, and the whole number or a file's PROPOSER."
+        ),
+    ] = False,
+    typed_data: Annotated[
+        bool, typer.Option("--typed-data", help="Print what a wallet has to sign (eth_signTypedData_v4).")
+    ] = False,
+    signature: Annotated[str, typer.Option(help="What the wallet made of it.")] = "",
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Signs your vote, without a transaction; prints it. Whoever has it can cast it, once: opg proposal cast-vote."""
+    from opg.chain import load_account
+    from opg.chain.deployment import Deployment
+    from opg.governance.ballot import Ballot, checked_choice, signature_of, verify
+
+    checked_choice(choice)
+    elsewhere = typed_data or bool(signature)
+    if elsewhere and not voter:
+        raise BadInput("whose vote a wallet elsewhere signs is not known", "name its address: --voter")
+    account = None if elsewhere else load_account(keystore)
+    who = address(voter) if voter else account.address  # type: ignore[union-attr]
+    if offline:
+        if nonce is None or manifest is None:
+            raise BadInput("without a node neither the governor nor the voter's nonce are known",
+                           "name both: --manifest, and --nonce (0 for the first signature)")  # fmt: skip
+        governance, deployment = None, Deployment.load(manifest)
+        number = _number_offline(deployment, which)
+    else:
+        governance, proposal = _load(which, rpc, manifest)
+        deployment, number = governance.chain.deployment, proposal.id
+    ballot = Ballot.on(deployment, number, choice, who, governance.nonce(who) if nonce is None else nonce, reason)
+    if governance:
+        governance.sign_check(ballot)
+    if typed_data:
+        out.print(json.dumps(ballot.typed, indent=2))
+        return
+    made = signature_of(signature) if account is None else ballot.sign(account)
+    if governance:
+        if account and account.address != who and not governance.chain.has_code(who):
+            raise BadInput(
+                f"your key is that of {account.address}; {who} is no contract that it could sign for",
+                "leave out --voter",
+            )
+        verify(governance.chain, ballot, made)
+    out.print(ballot.dump(made))
+
+
+@app.command("cast-vote")
+def cast_vote(
+    file: Annotated[Path, typer.Argument(help="What opg proposal sign-vote printed.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Casts a vote that somebody signed. Anybody may; who signed pays nothing."""
+    from opg.governance.ballot import Ballot
+
+    ballot, signature = Ballot.load(file)
+    governance = _governance(rpc, manifest)
+    weight = governance.cast(_sender(governance, keystore), ballot, signature)
+    title = governance.find(ballot.proposal).title
+    out.print(f"{ballot.choice}: {_opg(weight)} votes of {ballot.voter} on proposal {ballot.proposal}: {title}")
 
 
 @app.command()
@@ -183,7 +263,7 @@ def export(
 
     governance = _governance(rpc, manifest)
     if deed == "submit":
-        script, draft = _draft(governance, which)
+        script, draft = _draft(governance.chain.deployment, which)
         if script.proposer is None:
             raise BadInput(f"{which} does not say who proposes it, so anybody could do so first, and cancel it",
                            'write the wallet\'s address into the file: PROPOSER = "0x…"')  # fmt: skip
@@ -244,12 +324,12 @@ def _proposal(governance, which: str, mine: str | None = None):  # type: ignore[
     """The proposal of a number, or of a file; between copies of the file the one that `mine` proposed, where the file names nobody."""
     if which.isdecimal():
         return governance.find(int(which))
-    script, draft = _draft(governance, which)
+    script, draft = _draft(governance.chain.deployment, which)
     return governance.meant(draft, script.proposer, mine)
 
 
-def _draft(governance, which: str):  # type: ignore[no-untyped-def]
-    """What a file says, and the unmarked proposal that it makes here."""
+def _draft(deployment, which: str):  # type: ignore[no-untyped-def]
+    """What a file says, and the unmarked proposal that it makes on a deployment."""
     from opg.governance.proposal import build
     from opg.governance.script import load_script
 
@@ -258,7 +338,20 @@ def _draft(governance, which: str):  # type: ignore[no-untyped-def]
     if not which.endswith(".py"):
         raise BadInput(f"{which!r} is neither a proposal file nor a number", "see them all: opg proposal list")
     script = load_script(Path(which))
-    return script, build(script, governance.chain.deployment)
+    return script, build(script, deployment)
+
+
+def _number_offline(deployment, which: str) -> int:  # type: ignore[no-untyped-def]
+    """The number of a proposal, from a file or its digits alone."""
+    if which.isdecimal() and int(which) >> 128:  # fewer digits may be the first ones of a number
+        return int(which)
+    if which.isdecimal():
+        raise BadInput(f"{which} may be the beginning of a number", "without a node, write all of it")
+    script, draft = _draft(deployment, which)
+    if script.proposer is None:
+        raise BadInput(f"without a node, it is not known whose proposal {which} is",
+                       'write into it PROPOSER = "0x…", or name the proposal\'s number')  # fmt: skip
+    return int(draft.by(script.proposer).id)
 
 
 def _copies(governance, proposal) -> list[str]:  # type: ignore[no-untyped-def]

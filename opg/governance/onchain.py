@@ -10,11 +10,10 @@ from typing import Any
 from opg.chain import Chain, EventReader, Sender
 from opg.deploy.proxy import PROXY
 from opg.errors import BadInput, TransactionRefused
+from opg.governance.ballot import CHOICES, Ballot, checked_choice, verify
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting
 from opg.governance.vesting import SALT, init_code, wallet_address
-
-CHOICES = {"against": 0, "for": 1, "abstain": 2}
 
 
 class State(IntEnum):
@@ -134,8 +133,11 @@ class Governance:
 
     def exists(self, proposal: Proposal) -> bool:
         """Whether it was submitted."""
+        return self._is_known(proposal.id)
+
+    def _is_known(self, number: int) -> bool:
         try:
-            self.chain.read("OPGGovernor", "state", proposal.id)
+            self.chain.read("OPGGovernor", "state", number)
         except TransactionRefused as problem:
             if problem.name != "GovernorNonexistentProposal":
                 raise
@@ -200,22 +202,73 @@ class Governance:
 
     def vote(self, sender: Sender, proposal: Proposal, choice: str, reason: str = "") -> int:
         """Casts the sender's votes; gives how many they were."""
-        if choice not in CHOICES:
-            raise BadInput(f"{choice!r} is no vote", "choose one of: " + ", ".join(CHOICES))
-        standing = self.standing(proposal)
-        begin = standing.votes_begin
-        if standing.state is State.PENDING:
+        support = CHOICES[checked_choice(choice)]
+        weight = self.weight(proposal.id, sender.address)
+        sender.send("OPGGovernor", "castVoteWithReason", proposal.id, support, reason)
+        return weight
+
+    def weight(self, number: int, voter: str) -> int:
+        """With how many votes an account can vote now. Raises `BadInput` when it cannot."""
+        begin = self._may_sign(number, voter)
+        if begin >= self.time():
             raise BadInput("voting has not begun", f"it begins {moment(begin, self.time())}")
-        if standing.state is not State.ACTIVE:
-            raise BadInput(f"voting is over: {standing.state.name.lower()}", standing.next_step(self.time()))
-        weight = int(self.chain.read("OPGGovernor", "getVotes", sender.address, begin))
+        weight = int(self.chain.read("OPGGovernor", "getVotes", voter, begin))
         if not weight:
             raise BadInput(
-                f"{sender.address} had no votes when voting began",
+                f"{voter} had no votes when voting began",
                 "votes count once they are delegated: opg delegate, before the next proposal",
             )
-        sender.send("OPGGovernor", "castVoteWithReason", proposal.id, CHOICES[choice], reason)
         return weight
+
+    def sign_check(self, ballot: Ballot) -> None:
+        """Raises `BadInput` for a ballot that will never count: voting is over, or the nonce is used."""
+        self._may_sign(ballot.proposal, ballot.voter)
+        if self.time() > int(self.chain.read("OPGGovernor", "proposalSnapshot", ballot.proposal)):
+            self.weight(ballot.proposal, ballot.voter)
+        if ballot.nonce < (next_ := self.nonce(ballot.voter)):
+            raise BadInput(
+                f"nonce {ballot.nonce} is used, the next one of {ballot.voter} is {next_}", "leave out --nonce"
+            )
+
+    def cast(self, sender: Sender, ballot: Ballot, signature: bytes) -> int:
+        """Casts the votes of whoever signed; gives how many they were. Raises `BadInput` where the governor would refuse."""
+        deployment = self.chain.deployment
+        if (ballot.chain, ballot.governor) != (deployment.chain_id, self.governor.address):
+            raise BadInput(
+                f"it was signed for governor {ballot.governor} on chain {ballot.chain}; "
+                f"here is {self.governor.address} on chain {deployment.chain_id}",
+                "name the node and the manifest that are meant: --rpc, --manifest",
+            )
+        if not self._is_known(ballot.proposal):
+            raise BadInput(f"there is no proposal {ballot.proposal} here", "see them all: opg proposal list")
+        weight = self.weight(ballot.proposal, ballot.voter)
+        if ballot.nonce != (next_ := self.nonce(ballot.voter)):
+            late = "a signature is good for once; sign anew: opg proposal sign-vote"
+            early = "cast what was signed with the nonces before first"
+            raise BadInput(f"it was signed with nonce {ballot.nonce}, the next one of {ballot.voter} is {next_}",
+                           late if ballot.nonce < next_ else early)  # fmt: skip
+        verify(self.chain, ballot, signature)
+        support, reason = CHOICES[ballot.choice], ballot.reason
+        if reason:
+            function, rest = "castVoteWithReasonAndParamsBySig", [reason, b"", signature]
+        else:
+            function, rest = "castVoteBySig", [signature]
+        sender.send("OPGGovernor", function, ballot.proposal, support, ballot.voter, *rest)
+        return weight
+
+    def nonce(self, voter: str) -> int:
+        """What the next signature of an account has to have."""
+        return int(self.chain.read("OPGGovernor", "nonces", voter))
+
+    def _may_sign(self, number: int, voter: str) -> int:
+        """The second in which voting begins. Raises `BadInput` when it is over, or the account has voted."""
+        read = self.chain.read
+        state = State(read("OPGGovernor", "state", number))
+        if state not in (State.PENDING, State.ACTIVE):
+            raise BadInput(f"voting is over: {state.name.lower()}", "see where it stands: opg proposal show")
+        if read("OPGGovernor", "hasVoted", number, voter):
+            raise BadInput(f"{voter} has voted already", "a vote is cast once; it stands")
+        return int(read("OPGGovernor", "proposalSnapshot", number))
 
     def cancel(self, sender: Sender, proposal: Proposal) -> None:
         """Takes back a proposal of the sender's own, as long as voting has not begun."""

@@ -10,9 +10,10 @@ from eth_utils.address import to_checksum_address
 from opg.chain import Chain
 from opg.chain.deployment import Deployment
 from opg.errors import OPGError
+from opg.governance.ballot import CHOICES
 from opg.governance.exits import Exits
 from opg.governance.fork import Event, Fork, Played, Reverted
-from opg.governance.onchain import CHOICES, Governance, State
+from opg.governance.onchain import Governance, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal
 from opg.governance.views import View, Views
 from opg.governance.voters import Voter, possible_voters, voters_at
