@@ -150,8 +150,11 @@ class Governance:
 
     def standing(self, proposal: Proposal) -> Standing:
         """Where a proposal stands. Raises `TransactionRefused` when it was never submitted."""
-        read, number = self.chain.read, proposal.id
-        state = self.state(proposal)
+        return self._standing(proposal.id)
+
+    def _standing(self, number: int) -> Standing:
+        read = self.chain.read
+        state = State(read("OPGGovernor", "state", number))
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
         against, in_favour, abstain = read("OPGGovernor", "proposalVotes", number)
         known = begin < self.time()
@@ -262,13 +265,12 @@ class Governance:
 
     def _may_sign(self, number: int, voter: str) -> int:
         """The second in which voting begins. Raises `BadInput` when it is over, or the account has voted."""
-        read = self.chain.read
-        state = State(read("OPGGovernor", "state", number))
-        if state not in (State.PENDING, State.ACTIVE):
-            raise BadInput(f"voting is over: {state.name.lower()}", "see where it stands: opg proposal show")
-        if read("OPGGovernor", "hasVoted", number, voter):
+        standing = self._standing(number)
+        if standing.state not in (State.PENDING, State.ACTIVE):
+            raise BadInput(f"voting is over: {standing.state.name.lower()}", standing.next_step(self.time()))
+        if self.chain.read("OPGGovernor", "hasVoted", number, voter):
             raise BadInput(f"{voter} has voted already", "a vote is cast once; it stands")
-        return int(read("OPGGovernor", "proposalSnapshot", number))
+        return standing.votes_begin
 
     def cancel(self, sender: Sender, proposal: Proposal) -> None:
         """Takes back a proposal of the sender's own, as long as voting has not begun."""
