@@ -27,8 +27,9 @@ DEFAULT_RPC = "http://127.0.0.1:8545"
 MAX_WEI = 1 << 255  # what contracts take as a number; most of them refuse far less
 DIGITS = 100
 PIPED = 500  # what another program reads is not folded
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# what is printed stays what it is: `:x:` no picture, for it may be signed
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[

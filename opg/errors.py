@@ -247,6 +247,7 @@ ADVICE = {
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
     "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
+    "GovernorRestrictedProposer": "only the account at the end of the description can propose these words: #proposer=…",
     "GovernorUnexpectedProposalState": "see where the proposal stands: opg proposal show",
     "GovernorNonexistentProposal": "submit it first: opg proposal submit",
     "GovernorAlreadyCastVote": "a vote is cast once; it stands",
