@@ -138,6 +138,11 @@ class OperatorRefused(OPGError):
     def final(self) -> bool:
         return 400 <= self.status < 500
 
+    @property
+    def is_about_the_request(self) -> bool:
+        """It says that nobody could answer this one: unreadable, too large, or not what the model takes."""
+        return self.status in (400, 413, 415, 422)
+
 
 class NotStaked(OPGError):
     """The operator has too little stake behind its answers."""
@@ -242,6 +247,7 @@ ADVICE = {
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
     "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
+    "GovernorRestrictedProposer": "only the account at the end of the description can propose these words: #proposer=…",
     "GovernorUnexpectedProposalState": "see where the proposal stands: opg proposal show",
     "GovernorNonexistentProposal": "submit it first: opg proposal submit",
     "GovernorAlreadyCastVote": "a vote is cast once; it stands",

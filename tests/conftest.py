@@ -18,6 +18,7 @@ from tests.machines import STEPS
 GAS_FILE = Path(__file__).parent / "gas.json"
 DEEP = os.environ.get("OPG_DEEP") == "1"
 EXAMPLES = {"ran": 0}
+CLIENTS = Path(__file__).resolve().parents[1] / ".venv" / "clients"
 
 hypothesis.settings.register_profile(
     "default", max_examples=50, stateful_step_count=30, deadline=None, derandomize=True, database=None,
@@ -117,3 +118,11 @@ def gas_snapshot() -> Callable[[str, Receipt | int], None]:
         assert known[name] == used, f"{name} takes {used:,} gas, tests/gas.json has {known[name]:,}: run `make gas`"
 
     return record
+
+
+@pytest.fixture(scope="session")
+def clients_python() -> str:
+    """An interpreter that has the opengradient SDK and tritonclient, unmodified, and nothing of ours; else skips."""
+    if not (CLIENTS / ".stamp").is_file():
+        pytest.skip("the opengradient SDK and tritonclient are not here: make clients")
+    return str(CLIENTS / "bin" / "python")

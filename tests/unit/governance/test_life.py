@@ -17,17 +17,11 @@ from opg.governance.terms import Vesting
 from opg.governance.vesting import wallet_address
 from tests.unit.cli.conftest import cli  # noqa: F401
 from tests.unit.cli.test_errors import fails
-from tests.unit.governance.conftest import TREASURY, opg
+from tests.unit.governance.conftest import TREASURY, good, opg
 
 BOB = to_checksum_address("0x" + "b0" * 20)
 EVE = to_checksum_address("0x" + "e0" * 20)
 START, LENGTH = 1_800_000_000, 31_536_000
-
-
-def good(result) -> str:
-    code, out, err = result
-    assert code == 0, out + err
-    return out
 
 
 def test_a_proposer_takes_a_proposal_back_before_voting_begins(cli, governance, stage, written):  # noqa: F811
@@ -40,7 +34,7 @@ def test_a_proposer_takes_a_proposal_back_before_voting_begins(cli, governance, 
     assert json.loads(good(cli("proposal", "export", path, "cancel")))["to"] == governance.governor.address
     assert "cancelled" in good(cli("proposal", "cancel", path, **voter))
     assert "canceled; nothing more can happen" in good(cli("proposal", "show", path))
-    fails(cli("proposal", "submit", path, **voter), "GovernorUnexpectedProposalState")
+    fails(cli("proposal", "submit", path, **voter), "you have proposed this already", "canceled", "word it anew")
     fails(cli("proposal", "cancel", path, **voter), "only before voting begins", "canceled")
     code, told, _ = cli("proposal", "simulate", path)
     assert code == 1 and "it was canceled already" in told
@@ -148,6 +142,8 @@ def test_simulate_fails_for_what_nobody_should_vote_for(cli, governance, written
 
 def test_a_wallet_elsewhere_gets_the_same_transaction(cli, governance, stage, written):  # noqa: F811
     path = str(written(THRESHOLD))
+    fails(cli("proposal", "export", path, "submit"), "does not say who proposes it", "PROPOSER")
+    path = str(written(THRESHOLD, proposer=stage.bank.address))
     made = json.loads(good(cli("proposal", "export", path, "submit")))
     sender = Sender(stage.chain, stage.bank.account)
     sender.send_data(made["to"], bytes.fromhex(made["data"][2:]), "propose")

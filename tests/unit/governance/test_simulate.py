@@ -24,7 +24,7 @@ def test_a_good_proposal_is_called_good(governance, proposed):
     assert [step.label for step in made.steps] == [
         f"OPGGovernor.{verb}" for verb in ("propose", "castVote", "queue", "execute")
     ]
-    assert [(v.name, v.before, v.after) for v in made.views] == [
+    assert [(v.name, str(v.before), str(v.after)) for v in made.views] == [
         ("proposalThreshold", str(opg(1)), str(opg(2))),
     ]
     assert ("OPGGovernor", "ProposalThresholdSet") in [(contract, name) for contract, name, _ in made.events]
@@ -82,10 +82,74 @@ def test_nobody_who_delegated_is_told(stage, proposed):
     assert "for want of votes" in findings[0].text
 
 
+@pytest.fixture
+def stakers(stage):
+    """An operator with 30 million OPG and who delegates 25 million to it: a quorum together. Nobody else can vote."""
+    operator = stage.operator(30_000_000, stage.local.account(), "https://example.org")
+    delegator = stage.person(opg=25_000_000)
+    delegator.send("OPG", "approve", stage.chain.deployment.address("Staking"), opg(25_000_000))
+    delegator.send("Staking", "delegate", operator.address, opg(25_000_000), 0)
+    stage.local.advance(2)
+    return [(operator.address, opg(30_000_000), opg(30_000_000)), (delegator.address, opg(25_000_000), opg(25_000_000))]
+
+
+def test_who_has_staked_votes(stage, proposed, stakers):
+    """And who has delegated stake; but not who stakes on the copy only, to try the exits."""
+    made = simulate(stage.chain, proposed(THRESHOLD))
+    findings = judge(made)
+    assert made.lent == 0
+    assert worst(findings) == "good", findings
+    assert [(each.account, each.votes, each.staked) for each in made.voters] == stakers
+    assert made.proposer == stakers[0][0]
+    assert [step.label.partition(".")[2] for step in made.steps][:3] == ["propose", "castVote", "castVote"]
+    page = markdown(made, findings)
+    assert "55,000,000 OPG of 2 accounts; a quorum is 40,000,000." in page
+    assert f"| `{stakers[1][0]}` | 25,000,000 | 25,000,000 |" in page
+
+
+def test_nobody_votes_who_is_not_needed(governance, proposed, stakers):
+    """The bank alone is a quorum."""
+    made = simulate(governance.chain, proposed(THRESHOLD), with_exits=False)
+    assert [step.label for step in made.steps].count("OPGGovernor.castVote") == 1
+    assert len(made.voters) == 3
+
+
+def test_once_voting_has_begun_nobody_lends_votes(stage, governance, proposed):
+    """And votes against are counted as they were cast."""
+    poor = stage.person(opg=10)
+    poor.send("OPG", "delegate", poor.address)
+    stage.local.advance(2)
+    number = governance.submit(poor, proposed(THRESHOLD), [])
+    stage.local.advance(62)
+    governance.vote(stage.bank, governance.find(number), "against")
+    made = simulate(stage.chain, governance.find(number), with_exits=False)
+    assert made.lent == 0
+    assert worst(judge(made)) == "bad"
+    assert "does not pass: 10 OPG for it, 998,999,990 OPG against, 0 OPG abstain" in made.error
+
+
+def test_what_nobody_can_carry_is_told(stage, proposed):
+    """The proposer that the file names has no votes, and nothing to delegate."""
+    poor = stage.person()
+    made = simulate(stage.chain, proposed(THRESHOLD).by(poor.address), with_exits=False)
+    assert (
+        f"GovernorInsufficientProposerVotes(proposer={poor.address.lower()}, votes=0 OPG, threshold=1 OPG)"
+        in made.error
+    )
+
+
+def test_a_proposer_who_has_not_delegated_yet_lends_first(stage, proposed):
+    rich = stage.person(opg=10)
+    made = simulate(stage.chain, proposed(THRESHOLD).by(rich.address), with_exits=False)
+    assert made.executed
+    assert made.proposer == rich.address
+    assert rich.address in [each.account for each in made.voters]
+
+
 def test_a_proposal_on_chain_is_played_from_where_it_stands(governance, proposed, stage):
     made = proposed(THRESHOLD)
-    governance.submit(stage.bank, made, [])
-    played = simulate(governance.chain, governance.find(made.id))
+    number = governance.submit(stage.bank, made, [])
+    played = simulate(governance.chain, governance.find(number))
     assert played.steps[0].label == "OPGGovernor.castVote"
     assert worst(judge(played)) == "good"
 
@@ -213,6 +277,10 @@ def twice(stage, proposed):
     return proposed(pay, pay)
 
 
+def votes_of_the_treasury(stage, proposed):
+    return proposed((f"Let {BOB} speak for the treasury", f"OPG.delegate('{BOB}')"))
+
+
 def other_governor(stage, proposed):
     return proposed((f"Move to {BOB}", f"OPGGovernor.updateTimelock('{BOB}')"))
 
@@ -243,6 +311,7 @@ PLANTED = {
     paid_into_a_contract: "from where nobody can fetch it",
     paid_to_nobody: "is zero",
     twice: "2 times the same",
+    votes_of_the_treasury: f"{BOB} gets the votes of the treasury",
     other_governor: "TimelockChange",
 }
 
