@@ -172,6 +172,7 @@ PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
     "WindowOver": "the answer can no longer be disputed; nothing is left to do",
+    "AlreadyProven": "somebody proved that already, with this answer and another one",
     "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
     "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
     "NotAnOperator": "register first: opg operator register",
