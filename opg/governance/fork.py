@@ -48,7 +48,9 @@ class Fork:
     """A copy of the chain behind `chain`, from its newest block on. Use it as a context manager."""
 
     def __init__(self, chain: Chain) -> None:
-        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, "--no-rate-limit", "--auto-impersonate")
+        # nothing is kept on disk: what was read of another chain of this id, or of a block that was reorganised, would stand for this one
+        options = ("--no-storage-caching", "--no-rate-limit", "--auto-impersonate")
+        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, *options)
         self.chain = self.local.chain
         self.chain.deployment = chain.deployment
 
