@@ -225,8 +225,7 @@ class Governance:
 
     def sign_check(self, ballot: Ballot) -> None:
         """Raises `BadInput` for a ballot that will never count: voting is over, or the nonce is used."""
-        self._may_sign(ballot.proposal, ballot.voter)
-        if self.time() > int(self.chain.read("OPGGovernor", "proposalSnapshot", ballot.proposal)):
+        if self.time() > self._may_sign(ballot.proposal, ballot.voter):
             self.weight(ballot.proposal, ballot.voter)
         if ballot.nonce < (next_ := self.nonce(ballot.voter)):
             raise BadInput(
@@ -283,12 +282,20 @@ class Governance:
         sender.send("OPGGovernor", "cancel", *self._parts(proposal), proposal.description_hash)
 
     def queue(self, sender: Sender, proposal: Proposal) -> int:
-        """Hands an accepted proposal to the timelock; gives the second from which it can be executed."""
+        """Hands an accepted proposal to the timelock; gives the second from which it can be executed. Raises `BadInput` when it is not time."""
+        standing = self.standing(proposal)
+        if standing.state is not State.SUCCEEDED:
+            raise BadInput(
+                f"it cannot be queued now: it is {standing.state.name.lower()}", standing.next_step(self.time())
+            )
         sender.send("OPGGovernor", "queue", *self._parts(proposal), proposal.description_hash)
         return int(self.chain.read("OPGGovernor", "proposalEta", proposal.id))
 
     def execute(self, sender: Sender, proposal: Proposal) -> Any:
-        """Executes a proposal whose delay is over."""
+        """Executes a proposal whose delay is over. Raises `BadInput` when it is not."""
+        standing, now = self.standing(proposal), self.chain.now()
+        if standing.state is not State.QUEUED or standing.due > now:
+            raise BadInput(f"it cannot be executed now: it is {standing.state.name.lower()}", standing.next_step(now))
         return sender.send("OPGGovernor", "execute", *self._parts(proposal), proposal.description_hash)
 
     @staticmethod

@@ -11,7 +11,7 @@ from opg.chain import Chain
 from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.ballot import CHOICES
-from opg.governance.exits import Exits
+from opg.governance.exits import OPERATOR, USER, Exits
 from opg.governance.fork import Event, Fork, Played, Reverted
 from opg.governance.onchain import Governance, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal
@@ -158,13 +158,14 @@ class _Stage:
         found = {each.account: each.votes for each in voters_at(fork.chain, self.able, now)}
 
         def enough() -> bool:
-            first = found.get(proposer, 0) if proposer else max(found.values(), default=0)
-            return sum(found.values()) >= quorum and first >= threshold
+            return sum(found.values()) >= quorum and (proposer is not None or max(found.values()) >= threshold)
 
-        if not enough():
-            idle = {who: has for who, has in fork.holders().items() if int(read("OPG", "delegates", who), 16) == 0}
+        unable = proposer is not None and found.get(proposer, 0) < threshold
+        if unable or not enough():
+            idle = {who: has for who, has in fork.holders().items()
+                    if who not in (OPERATOR, USER) and int(read("OPG", "delegates", who), 16) == 0}  # fmt: skip
             for account, held in sorted(idle.items(), key=lambda each: each[0] != proposer):
-                if enough():
+                if enough() and not (unable and account == proposer):
                     break
                 fork.send(account, "OPG", "delegate", account)
                 found[account] = found.get(account, 0) + held

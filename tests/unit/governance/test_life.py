@@ -38,6 +38,7 @@ def test_a_proposer_takes_a_proposal_back_before_voting_begins(cli, governance, 
     fails(cli("proposal", "cancel", path, **voter), "only before voting begins", "canceled")
     code, told, _ = cli("proposal", "simulate", path)
     assert code == 1 and "it was canceled already" in told
+    assert "? nobody's funds are touched: not known, for it was not executed" in told
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     number = told.split()[1].rstrip(":")
     assert "Try it" in good(cli("proposal", "list"))
     fails(cli("proposal", "vote", path, "for", **voter), "voting has not begun", "it begins")
+    fails(cli("proposal", "queue", path, **voter), "cannot be queued now: it is pending", "voting begins 20")
 
     stage.local.advance(62)
     assert "for: 999,000,000 votes" in good(cli("proposal", "vote", number[:10], "for", "--reason", "why not", **voter))
@@ -72,8 +74,10 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     for words in ("OPGGovernor.setProposalThreshold(", "OPG.transfer(to=", "Staking.grantRole(", "active; voting ends"):
         assert words in shown
     stage.local.advance(602)
-    fails(cli("proposal", "execute", path, **voter), "current=succeeded, expectedStates=queued")
+    fails(cli("proposal", "execute", path, **voter), "cannot be executed now: it is succeeded", "opg proposal queue")
     assert "it can be executed" in good(cli("proposal", "queue", path, **voter))
+    fails(cli("proposal", "queue", path, **voter), "cannot be queued now: it is queued", "it can be executed 20")
+    fails(cli("proposal", "execute", path, **voter), "cannot be executed now: it is queued", "it can be executed 20")
     stage.local.advance(602)
     assert "executed in 0x" in good(cli("proposal", "execute", path, **voter))
 
@@ -142,6 +146,7 @@ def test_simulate_fails_for_what_nobody_should_vote_for(cli, governance, written
 
 def test_a_wallet_elsewhere_gets_the_same_transaction(cli, governance, stage, written):  # noqa: F811
     path = str(written(THRESHOLD))
+    fails(cli("proposal", "export", path, "vote"), "is not submitted")
     fails(cli("proposal", "export", path, "submit"), "does not say who proposes it", "PROPOSER")
     path = str(written(THRESHOLD, proposer=stage.bank.address))
     made = json.loads(good(cli("proposal", "export", path, "submit")))
@@ -159,6 +164,7 @@ def test_votes_and_delegation_are_explained(cli, stage):  # noqa: F811
     holder = stage.person(opg=50)
     assert f"opg delegate {holder.address}" in good(cli("votes", holder.address))
     assert "50 OPG" in good(cli("delegate", holder.address, key=holder.account))
+    assert "votes: 0; 50 as soon as a second passes" in good(cli("votes", holder.address))
     stage.local.advance(2)
     told = good(cli("votes", holder.address))
     assert "votes: 50\n" in told
@@ -179,7 +185,7 @@ def test_who_has_no_votes_is_told_what_to_do(cli, governance, stage, written):  
     fails(cli("proposal", "submit", path, key=poor.account), "threshold=1 OPG")
     fails(
         cli("proposal", "vote", path, "for", key=stage.bank.account),
-        "GovernorNonexistentProposal",
+        "try_it.py is not submitted",
         "opg proposal submit",
     )
     good(cli("proposal", "submit", path, key=stage.bank.account))

@@ -6,6 +6,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from opg.governance.checks import judge, worst
+from opg.governance.fork import Fork
 from opg.governance.proposal import Proposal, calldata
 from opg.governance.report import html, markdown
 from opg.governance.simulation import simulate
@@ -39,6 +40,16 @@ def test_the_chain_itself_is_left_alone(governance, proposed, stage):
     simulate(governance.chain, made)
     assert stage.chain.head() == head
     assert list(governance.all()) == []
+
+
+def test_a_copy_remembers_no_other_chain(stage):
+    """Two copies of one block of which the chain has two versions, as after a re-organisation."""
+    at, eth = stage.chain.deployment.address("Guardian"), stage.chain.w3.eth
+    with Fork(stage.chain) as fork:
+        assert fork.chain.w3.eth.get_code(at) == eth.get_code(at)
+    stage.local.rpc("anvil_setCode", at, "0x00")
+    with Fork(stage.chain) as fork:
+        assert fork.chain.w3.eth.get_code(at) == b"\0"
 
 
 def test_a_grant_is_shown_and_left_to_people(governance, proposed):
@@ -128,10 +139,11 @@ def test_once_voting_has_begun_nobody_lends_votes(stage, governance, proposed):
     assert "does not pass: 10 OPG for it, 998,999,990 OPG against, 0 OPG abstain" in made.error
 
 
-def test_what_nobody_can_carry_is_told(stage, proposed):
-    """The proposer that the file names has no votes, and nothing to delegate."""
+def test_what_nobody_can_carry_is_told(governance, stage, proposed):
+    """The proposer that the file names has no votes, and nothing to delegate. Nobody else's votes would help."""
     poor = stage.person()
-    made = simulate(stage.chain, proposed(THRESHOLD).by(poor.address), with_exits=False)
+    made = simulate(governance.chain, proposed(THRESHOLD).by(poor.address))
+    assert made.lent == 0
     assert (
         f"GovernorInsufficientProposerVotes(proposer={poor.address.lower()}, votes=0 OPG, threshold=1 OPG)"
         in made.error
