@@ -79,7 +79,7 @@ class _Stage:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
         self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
-        self.able = possible_voters(fork)  # before there is anybody here who exists on the copy only
+        self.able = possible_voters(fork.chain)  # before there is anybody here who exists on the copy only
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 
