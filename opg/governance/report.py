@@ -38,7 +38,7 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
         "## What it does",
         *(call(number, each) for number, each in enumerate(made.calls, 1)),
         "## Who can vote",
-        f"{opg(sum(each.votes for each in made.voters))} OPG of {len(made.voters):,} accounts; a quorum is {opg(made.quorum)}.",
+        f"{opg(sum(each.votes for each in made.voters))} OPG of {len(made.voters):,} account{'s' * (len(made.voters) != 1)}; a quorum is {opg(made.quorum)}.",
         table(("account", "votes", "of them staked"), (
             (code(each.account), opg(each.votes), opg(each.staked)) for each in made.voters[:MOST_VOTERS]
         )),

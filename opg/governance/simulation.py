@@ -11,7 +11,7 @@ from opg.chain import Chain
 from opg.chain.deployment import Deployment
 from opg.errors import OPGError
 from opg.governance.ballot import CHOICES
-from opg.governance.exits import OPERATOR, USER, Exits
+from opg.governance.exits import Exits
 from opg.governance.fork import Event, Fork, Played, Reverted
 from opg.governance.onchain import Governance, State
 from opg.governance.proposal import Decoded, Proposal, decode_proposal
@@ -79,15 +79,13 @@ class _Stage:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
         self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
-        self.able = possible_voters(fork.chain)  # before there is anybody here who exists on the copy only
+        self.able = possible_voters(fork.chain)
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 
     def play(self) -> Simulation:
         made, fork = self.made, self.fork
         made.code = self._code()
-        if self.exits:
-            self.exits.prepare()
         try:
             self._to_the_queue()
             made.delay = (int(fork.chain.read(TREASURY, "getMinDelay")), 0)
@@ -158,12 +156,13 @@ class _Stage:
         found = {each.account: each.votes for each in voters_at(fork.chain, self.able, now)}
 
         def enough() -> bool:
-            return sum(found.values()) >= quorum and (proposer is not None or max(found.values()) >= threshold)
+            return sum(found.values()) >= quorum and (
+                proposer is not None or max(found.values(), default=0) >= threshold
+            )
 
         unable = proposer is not None and found.get(proposer, 0) < threshold
         if unable or not enough():
-            idle = {who: has for who, has in fork.holders().items()
-                    if who not in (OPERATOR, USER) and int(read("OPG", "delegates", who), 16) == 0}  # fmt: skip
+            idle = {who: has for who, has in fork.holders().items() if int(read("OPG", "delegates", who), 16) == 0}
             for account, held in sorted(idle.items(), key=lambda each: each[0] != proposer):
                 if enough() and not (unable and account == proposer):
                     break
@@ -185,6 +184,8 @@ class _Stage:
     def _execute(self) -> None:
         """With everything compared before and after."""
         made, fork = self.made, self.fork
+        if self.exits:
+            self.exits.prepare()  # not before: it takes OPG from somebody who votes
         views, held, ether = Views(fork), self._held(), self._ether()
         played = self._step(None, "execute", *self.parts, self.proposal.description_hash)
         made.events = list(fork.events(played))

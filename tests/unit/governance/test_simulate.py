@@ -17,11 +17,12 @@ THRESHOLD = ("Set the votes that a proposal needs to 2 OPG", "set_(OPGGovernor.p
 BOB = to_checksum_address("0x" + "b0" * 20)
 
 
-def test_a_good_proposal_is_called_good(governance, proposed):
+def test_a_good_proposal_is_called_good(governance, stage, proposed):
     made = simulate(governance.chain, proposed(THRESHOLD))
     findings = judge(made)
     assert worst(findings) == "good", findings
     assert made.lent == 0
+    assert [(each.account, each.votes) for each in made.voters] == [(stage.bank.address, opg(10**9 - TREASURY))]
     assert [step.label for step in made.steps] == [
         f"OPGGovernor.{verb}" for verb in ("propose", "castVote", "queue", "execute")
     ]
