@@ -118,7 +118,12 @@ def _scaled(text: str, unit: int) -> Decimal:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+    return _harmless(text).replace("[", r"\[")
+
+
+def _harmless(text: str) -> str:
+    """What strangers have written on chain may hold commands for a terminal."""
+    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def table(title: str, rows: list[tuple[str, Any]]) -> None:
@@ -127,7 +132,7 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
     shape.add_column()
     shape.add_column(overflow="fold")
     for name, value in rows:
-        shape.add_row(name, str(value))
+        shape.add_row(_harmless(name), _harmless(str(value)))
     out.print(shape, soft_wrap=False)
 
 

@@ -138,6 +138,11 @@ class OperatorRefused(OPGError):
     def final(self) -> bool:
         return 400 <= self.status < 500
 
+    @property
+    def is_about_the_request(self) -> bool:
+        """It says that nobody could answer this one: unreadable, too large, or not what the model takes."""
+        return self.status in (400, 413, 415, 422)
+
 
 class NotStaked(OPGError):
     """The operator has too little stake behind its answers."""

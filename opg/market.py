@@ -45,12 +45,15 @@ from opg.offers import Offers
 from opg.tensor import Spec
 from opg.versions import LoadedVersion, Published, parse_tensors, read_published
 from opg.vouchers import VoucherBook
+from opg.words import shown
 
 LOOK_SECONDS = 10  # for so long, price and stake are believed to be what they were; both are checked with every answer
 LOOKS = 32  # operators that are looked at at once
 SEEN_SECONDS = 1.5  # an operator looks at a deposit once a second at most
 FIRST_PAUSE_SECONDS = 5  # after a failure; doubles with each
 LONGEST_PAUSE_SECONDS = 3_600
+DOUBT_SECONDS = 600  # who has refused a request that nobody took is asked after the others
+TOLD = 8  # operators whose reasons an error names
 LATENCY_WEIGHT = 0.3  # of the newest answer, in the running mean
 UNKNOWN_LATENCY = 1.0  # of an operator that was never asked: it gets its chance, but not before a quick one
 
@@ -78,6 +81,7 @@ class Record:
     failures: int = 0  # in a row
     avoid_until: float = 0.0  # unix seconds
     caught: bool = False  # it signed something wrong: never again
+    doubted_until: float = 0.0  # unix seconds
 
 
 @dataclass(frozen=True)
@@ -151,15 +155,28 @@ class Market:
     ) -> Reply:  # fmt: skip
         """`infer`, of inputs that are packed words already."""
         published = read_published(self.chain, version_id)
-        reasons = []
-        for candidate in self.candidates(version_id, terms)[: terms.tries]:
+        found, passed_over = self._survey(version_id, terms)
+        reasons: list[str] = []
+        refusals: list[tuple[str, OperatorRefused]] = []
+        for candidate in found[: terms.tries]:
             try:
-                return self._ask(candidate, published, tensors, terms, version)
+                reply = self._ask(candidate, published, tensors, terms, version)
             except (OperatorUnreachable, OperatorRefused, BadAnswer, NotStaked) as problem:
                 reasons.append(f"{candidate.operator}: {problem}")
-                self._failed(candidate.operator, problem)
-        told = "; ".join(reasons) or "nobody who is live offers it on these terms"
-        raise NoOperator(f"no operator answered for version {version_id}: {told}", "raise the price, or try later")
+                if isinstance(problem, OperatorRefused) and problem.is_about_the_request:
+                    refusals.append((candidate.operator, problem))
+                else:
+                    self._failed(candidate.operator, problem)
+            else:
+                for operator, refusal in refusals:  # another one has taken the same request
+                    self._failed(operator, refusal)
+                return reply
+        for operator, _ in refusals:
+            self._doubt(operator)
+        if not reasons:
+            reasons = passed_over[:TOLD] or ["nobody offers it on chain"]
+        advice = refusals[0][1].advice if len(refusals) == len(reasons) else "change your terms, or try later"
+        raise NoOperator(f"no operator answered for version {version_id}: {'; '.join(reasons)}", advice)
 
     async def infer_async(
         self, version_id: int, inputs: Sequence[Any], terms: Terms = Terms(), version: LoadedVersion | None = None
@@ -168,15 +185,38 @@ class Market:
         return await asyncio.to_thread(self.infer, version_id, inputs, terms, version)
 
     def candidates(self, version_id: int, terms: Terms = Terms()) -> list[Candidate]:
-        """Who could be asked now, the best first: cheap, then quick, then with much stake."""
+        """Who could be asked now, the best first: cheap, then quick, then with much stake; who has refused something lately comes last."""
+        return self._survey(version_id, terms)[0]
+
+    def _survey(self, version_id: int, terms: Terms) -> tuple[list[Candidate], list[str]]:
+        """The candidates; and of the others, why they are none."""
         known = {operator: self._record(operator) for operator in self._offers.operators(version_id)}
-        wanted = [each for each, record in known.items() if not record.caught and record.avoid_until <= time.time()]
+        now, wanted, others = time.time(), [], []
+        for operator, record in known.items():
+            if record.caught:
+                others.append(f"{operator}: has lied")
+            elif record.avoid_until > now:
+                others.append(f"{operator}: has failed, and is left alone for {record.avoid_until - now:.0f} s more")
+            else:
+                wanted.append(operator)
         with ThreadPoolExecutor(max(1, min(LOOKS, len(wanted)))) as pool:  # nobody waits for another one's endpoint
             looks = list(pool.map(lambda operator: self._looked_at(operator, version_id, known[operator]), wanted))
-        found = [
-            each for each in looks if each and each.price <= terms.max_price and each.stake >= terms.min_stake
-        ]  # fmt: skip
-        return sorted(found, key=lambda each: (each.price, round(each.record.latency, 2), -each.stake, each.operator))
+        found = []
+        for operator, look in zip(wanted, looks, strict=True):
+            if isinstance(look, Exception):
+                others.append(f"{operator}: {look}")
+            elif look.price > terms.max_price:
+                others.append(f"{operator}: costs {shown(look.price)}, you accept {shown(terms.max_price)}")
+            elif look.stake < terms.min_stake:
+                others.append(f"{operator}: has a stake of {shown(look.stake)}, you ask for {shown(terms.min_stake)}")
+            else:
+                found.append(look)
+
+        def rank(each: Candidate) -> tuple[Any, ...]:
+            record = each.record
+            return record.doubted_until > now, each.price, round(record.latency, 2), -each.stake, each.operator
+
+        return sorted(found, key=rank), others
 
     # ------------------------------------------------------------------ receipts
 
@@ -232,6 +272,7 @@ class Market:
             record = self._record(candidate.operator)
             mean = took if not record.good else LATENCY_WEIGHT * took + (1 - LATENCY_WEIGHT) * record.latency
             record.latency, record.good, record.failures, record.avoid_until = mean, record.good + 1, 0, 0.0
+            record.doubted_until = 0.0
         self._save()
         return reply
 
@@ -259,15 +300,15 @@ class Market:
             return True
         return False
 
-    def _looked_at(self, operator: str, version_id: int, record: Record) -> Candidate | None:
-        """None: it failed, in whatever way. That the chain is away is nobody's failure."""
+    def _looked_at(self, operator: str, version_id: int, record: Record) -> Candidate | Exception:
+        """Or how it failed. That the chain is away is nobody's failure."""
         try:
             return self._look(operator, version_id, record)
         except ChainUnreachable:
             raise
         except Exception as problem:
             self._failed(operator, problem)
-            return None
+            return problem
 
     def _look(self, operator: str, version_id: int, record: Record) -> Candidate:
         with self._lock:
@@ -281,6 +322,12 @@ class Market:
         with self._lock:
             self._looks[operator, version_id] = time.monotonic(), candidate
         return candidate
+
+    def _doubt(self, operator: str) -> None:
+        """It has refused what nobody took: that may be the request's fault, and it is asked again, only after the others."""
+        with self._lock:
+            self._record(operator).doubted_until = time.time() + DOUBT_SECONDS
+        self._save()
 
     def _failed(self, operator: str, problem: Exception) -> None:
         with self._lock:
@@ -315,7 +362,8 @@ class Market:
 def _record(kept: dict[str, Any]) -> Record:
     """Raises `ValueError`, `TypeError` or `KeyError` on anything else."""
     latency, avoid_until = float(kept["latency"]), float(kept["avoid_until"])
-    return Record(latency, int(kept["good"]), int(kept["failures"]), avoid_until, kept["caught"] is True)
+    doubted = float(kept.get("doubted_until", 0.0))
+    return Record(latency, int(kept["good"]), int(kept["failures"]), avoid_until, kept["caught"] is True, doubted)
 
 
 def _packed(inputs: Sequence[Any]) -> tuple[bytes, ...]:

@@ -10,13 +10,16 @@ import os
 import socket
 import threading
 import zlib
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import httpcore
 import httpx
+from httpcore import AsyncNetworkStream as Stream
 
 from opg.errors import OperatorUnreachable
 
@@ -26,6 +29,8 @@ TRANSLATED = IPv6Network("64:ff9b::/96")  # IPv4 through NAT64
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 # protocol assignments, where Oracle's cloud tells its machines their secrets; anycast of 6to4; where Azure's does
 RESERVED = [IPv4Network(each) for each in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")]
+HEAD_START_SECONDS = 0.25
+MAX_ADDRESSES = 6  # of one name: its owner must not make us knock at many doors
 ADVICE = "try later, or ask another operator"
 
 
@@ -125,7 +130,7 @@ class Public(httpcore.AsyncNetworkBackend):
     def __init__(self) -> None:
         self._inner = httpcore.AnyIOBackend()
 
-    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> Stream:
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as problem:
@@ -133,15 +138,43 @@ class Public(httpcore.AsyncNetworkBackend):
         reachable = [str(each[4][0]) for each in found if is_public(str(each[4][0]))]
         if not reachable:
             raise _Unusable("an address in a private network; OPG_PRIVATE_ENDPOINTS=1 allows those")
-        for address in reachable[:-1]:
-            try:
-                return await self._inner.connect_tcp(address, port, *arguments, **options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._inner.connect_tcp(reachable[-1], port, *arguments, **options)
+        return await _first(
+            lambda address: self._inner.connect_tcp(address, port, *arguments, **options), _by_turns(reachable)
+        )
 
     async def sleep(self, seconds: float) -> None:
         await self._inner.sleep(seconds)
+
+
+def _by_turns(addresses: list[str]) -> list[str]:
+    """Some addresses of one name: IPv6 and IPv4 by turns, else in the system's order, which has the best first."""
+    first, other = [], []
+    for address in dict.fromkeys(addresses):
+        (first if (":" in address) is (":" in addresses[0]) else other).append(address)
+    return [each for pair in zip_longest(first, other) for each in pair if each is not None][:MAX_ADDRESSES]
+
+
+async def _first(connect: Callable[[str], Coroutine[Any, Any, Stream]], addresses: list[str]) -> Stream:
+    """The first connection that is made (RFC 8305): an address that is silent keeps the next from being tried for `HEAD_START_SECONDS`,
+    one that refuses not at all. Raises the last refusal when there is no other.
+    """
+    waiting, running = addresses[::-1], set[asyncio.Task[Stream]]()
+    try:
+        while True:
+            if waiting:
+                running.add(asyncio.create_task(connect(waiting.pop())))
+            patience = HEAD_START_SECONDS if waiting else None
+            ended, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            made = [each for each in ended if each.exception() is None]
+            running.update(made[1:])
+            if made or not (waiting or running):
+                return (made or list(ended))[0].result()
+    finally:
+        for each in running:
+            each.cancel()
+        for late in await asyncio.gather(*running, return_exceptions=True):
+            if not isinstance(late, BaseException):
+                await late.aclose()
 
 
 def is_public(address: str) -> bool:

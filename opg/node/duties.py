@@ -247,7 +247,7 @@ class Duties:
             return
         if not self.node.pool.alive:
             raise WorkerFailed("no worker process is up", "look at the log; give the node more memory")
-        run = partial(self.node.pool.run, self.node.versions[request.version], inputs)
+        run = partial(self.node.pool.run, self.node.versions[request.version], inputs, True)
         outputs = self.executions.outputs(request_id, run)
         if outputs is None:
             return  # it takes long; in a later round

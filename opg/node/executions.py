@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from opg.node.workers import Tensors
+from opg.node.workers import AT_ONCE, Tensors
 
-AT_ONCE = 8
 PATIENCE_SECONDS = 5.0
 
 

@@ -24,11 +24,11 @@ from opg.node.errors import RETRY, Busy, status_of
 from opg.node.routes_opengradient import add_opengradient_routes
 from opg.node.routes_opg import add_opg_routes
 from opg.node.routes_v2 import add_v2_routes
+from opg.node.workers import MAX_RUNNING
 
 if TYPE_CHECKING:
     from opg.node.node import Node
 
-MAX_RUNNING = 64  # requests that are worked on at once; more are told to come back
 ABOUT = "Answers that are signed, and that cost the operator its stake when they are wrong. Amounts are wei of OPG."
 
 

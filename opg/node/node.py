@@ -166,7 +166,7 @@ class Node:
         """A version that is served. Raises `UnknownVersion`."""
         if isinstance(number, bool) or not isinstance(number, int) or number not in self.versions:
             served = ", ".join(map(str, sorted(self.versions)))
-            raise UnknownVersion(f"version {str(number)[:40]} is not served here", f"served are: {served}")
+            raise UnknownVersion(f"version {repr(number)[:40]} is not served here", f"served are: {served}")
         return self.versions[number]
 
     def stored_answer(self, name: bytes) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from eth_account.signers.local import LocalAccount
 
 from opg.chain.connection import Chain
 from opg.chain.sender import Sender
+from opg.errors import BadInput
 from opg.log import say
 from opg.node.body import MAX_BODY_BYTES
 from opg.node.http import create_app
@@ -77,6 +78,17 @@ class Server(uvicorn.Server):
             Any, tuple[Any, bool, float]
         ] = {}  # by connection: its last request, whether that is over, and since when
 
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """Raises `BadInput` when nobody can be served there."""
+        at = f"http://{self.config.host}:{self.config.port}"
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # the reason is logged
+            raise BadInput(
+                f"cannot listen at {at}", "end what listens there, or name another --port or --host"
+            ) from None
+        say("serving", at=at, operator=self.node.operator, versions=sorted(self.node.versions))
+
     async def on_tick(self, counter: int) -> bool:
         if counter % SWEEP_TICKS == 0:
             self.sweep()
@@ -116,7 +128,7 @@ class Server(uvicorn.Server):
 
 
 def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-    """Runs until it is told to stop. What is being answered is answered first. Raises `AlreadyRunning`."""
+    """Runs until it is told to stop. What is being answered is answered first. Raises `AlreadyRunning`, `BadInput`."""
     stop = threading.Event()
     background = [
         threading.Thread(target=node.run, args=(stop,), name="worker"),
@@ -140,7 +152,6 @@ def serve(node: Node, host: str, port: int, max_body_bytes: int = MAX_BODY_BYTES
                 gc.collect()
                 gc.freeze()  # kernels and plans live as long as the process: looking through them again holds everybody up
                 sys.setswitchinterval(SWITCH_SECONDS)
-                say("serving", at=f"http://{host}:{port}", operator=node.operator, versions=sorted(node.versions))
                 Server(config, node).run()
             finally:
                 stop.set()

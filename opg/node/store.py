@@ -67,18 +67,21 @@ class Store:
         A log that was moved as a whole is left alone while others may write: before 3.51.3, SQLite loses what is written when a checkpoint
         begins just then (sqlite.org/wal.html#walresetbug).
         """
+        while not stop.is_set():
+            with suppress(sqlite3.Error), closing(connect(str(self.path))) as db:  # who writes tells of a full disk
+                self._tidy(db, stop)
+            stop.wait(TIDY_SECONDS)
+
+    def _tidy(self, db: sqlite3.Connection, stop: threading.Event) -> None:
         move, written = "pragma wal_checkpoint(passive)", "pragma data_version"
-        db = connect(str(self.path))
-        with closing(db):
-            known = db.execute(written).fetchone()
-            while not stop.wait(TIDY_SECONDS):
-                with suppress(sqlite3.Error):  # of a disk that is full those tell who write
-                    if db.execute(written).fetchone() == known:
-                        continue
-                    db.execute(move).fetchall()
-                    with self._lock:
-                        known = db.execute(written).fetchone()
-                        db.execute(move).fetchall()
+        known = db.execute(written).fetchone()
+        while not stop.wait(TIDY_SECONDS):
+            if db.execute(written).fetchone() == known:
+                continue
+            db.execute(move).fetchall()
+            with self._lock:
+                known = db.execute(written).fetchone()
+                db.execute(move).fetchall()
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:

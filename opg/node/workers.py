@@ -24,6 +24,9 @@ from opg.versions import LoadedVersion
 from opg.worker import Inherited, share, work
 
 Tensors = tuple[bytes, ...]
+MAX_RUNNING = 64  # requests that the HTTP door works on at once
+AT_ONCE = 8  # on-chain requests that are executed at once
+MAX_WAITING = MAX_RUNNING + AT_ONCE  # so there is room for on-chain ones, however many are at the door
 TRIES = 2
 AHEAD = 2  # batches that lie with a worker: the one that it executes, and the next
 START_SECONDS = 120.0
@@ -39,8 +42,8 @@ class Pool(Protocol):
     alive: int
     waiting: int
 
-    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
-        """The outputs. Raises `Busy` or `WorkerFailed`."""
+    def run(self, version: LoadedVersion, inputs: Tensors, urgent: bool = False) -> Tensors:
+        """The outputs; of what is urgent before what waits already and is not. Raises `Busy` or `WorkerFailed`."""
 
     def close(self) -> None:
         """Ends everything."""
@@ -55,7 +58,7 @@ class Inline:
         self._free = threading.Semaphore(os.cpu_count() or 1)
         self.waiting = 0
 
-    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
+    def run(self, version: LoadedVersion, inputs: Tensors, urgent: bool = False) -> Tensors:
         with self._free:
             return version.execute(inputs)
 
@@ -64,8 +67,8 @@ class Inline:
 
 
 class _Job:
-    def __init__(self, version: int, inputs: Tensors) -> None:
-        self.version, self.inputs = version, inputs
+    def __init__(self, version: int, inputs: Tensors, urgent: bool) -> None:
+        self.version, self.inputs, self.urgent = version, inputs, urgent
         self.result: Future[Tensors] = Future()
         self.tries = 0
 
@@ -136,7 +139,7 @@ class WorkerPool:
         versions: dict[int, LoadedVersion],
         count: int,
         max_batch: int = 16,
-        max_waiting: int = 256,
+        max_waiting: int = MAX_WAITING,
         job_seconds: float = 300.0,
         seen: Callable[[int, float], None] = lambda *_: None,
         absent_seconds: float = ABSENT_SECONDS,
@@ -168,12 +171,13 @@ class WorkerPool:
         ahead = (len(batch) for course in self._courses.copy() for batch in list(course.batches)[1:])
         return len(self._jobs) + sum(ahead)
 
-    def run(self, version: LoadedVersion, inputs: Tensors) -> Tensors:
-        job = _Job(version.id, inputs)
+    def run(self, version: LoadedVersion, inputs: Tensors, urgent: bool = False) -> Tensors:
+        job = _Job(version.id, inputs, urgent)
         with self._changed:
             if self._closing or self.waiting >= self.max_waiting:
                 raise Busy("the node has too much to do", "try again in a moment")
-            self._jobs.append(job)
+            before = sum(each.urgent for each in self._jobs) if urgent else len(self._jobs)
+            self._jobs.insert(before, job)
         self._hand_out()
         while True:
             with suppress(TimeoutError):

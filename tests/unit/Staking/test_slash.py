@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import reverts
-from tests.market import BURN_BPS, MIN_STAKE, OPG, THAWING_SECONDS, Market, deploy_staking
+from tests.market import BURN_BPS, MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS, Market, deploy_staking
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_lending_stake_to_a_liar_pays_the_liar_nothing(staking, alice, bob, char
 
 
 def test_locks_protect_nothing(staking, bob, dave, erin):
-    staking.lock(bob, 100 * OPG, sender=erin)
+    staking.lock(bob, 100 * OPG, OBLIGATION, sender=erin)
     assert staking.slash(bob, 60 * OPG, dave, sender=dave).value.slashed == 60 * OPG
     assert staking.lockedBy(bob, erin) == 100 * OPG
 

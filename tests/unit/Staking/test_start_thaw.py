@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import reverts
-from tests.market import MIN_STAKE, OPG, THAWING_SECONDS
+from tests.market import MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def test_no_cast_cuts_a_huge_wish_short(staking, bob):
 
 
 def test_locked_stake_does_not_thaw(staking, bob, dave):
-    staking.lock(bob, 4 * OPG, sender=dave)
+    staking.lock(bob, 4 * OPG, OBLIGATION, sender=dave)
     with reverts("StakeLocked", 6 * OPG, 6 * OPG + 1):
         staking.startThaw(6 * OPG + 1, sender=bob)
     staking.startThaw(6 * OPG, sender=bob)

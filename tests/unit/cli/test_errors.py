@@ -103,6 +103,24 @@ def test_serving_key_that_was_replaced_never_returns(cli: Cli, stage, user):
     fails(cli(*register, key=user.account), "KeyUsed", "opg new-key")
 
 
+def test_what_strangers_write_on_chain_is_no_command_for_a_terminal(cli: Cli, host):
+    made = host()
+    made.operator.send("Staking", "register", made.key.address, "http://\x1b[2J\x07[red]x")
+    code, out, _ = cli("operator", "status", made.address)
+    assert code == 0 and "[2J" in out and "[red]x" in out
+    assert not any(each in out for each in "\x1b\x07")
+    code, _, err = cli(
+        "ask",
+        "--version-id",
+        "1",
+        "--operator",
+        made.address,
+        str(DIGITS.with_name("digits-picture.json")),
+        key=made.operator.account,
+    )
+    assert code == 1 and not any(each in err for each in "\x1b\x07")
+
+
 @pytest.mark.parametrize("endpoint", ["notaurl", "example.org:8800", "ftp://example.org", "http://", "https://:80"])
 def test_endpoint_that_nobody_can_reach_is_not_registered(cli: Cli, stage, user, endpoint):
     register = ["operator", "register", "--key", stage.local.account().address, "--endpoint", endpoint]

@@ -118,8 +118,8 @@ def test_user_asks_without_naming_an_operator(cli: Cli, stage, host, user, digit
         assert "executed again here: the same words" in out
     assert stage.chain.read("Channels", "channel", user.address, honest.address)[0] == 2 * PRICE
     assert stage.chain.read("Channels", "channel", user.address, down.address)[0] == 0
-    assert "nobody who is live offers it on these terms" in err
-    assert "raise the price" in err
+    assert f"{honest.address}: costs 0.01 OPG, you accept 0 OPG" in err
+    assert "change your terms" in err
 
 
 def test_lie_is_found_by_asking_with_the_model_at_hand(cli: Cli, host, user, digits, tmp_path):

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ import opg
 from opg.chain import Chain
 from opg.chain.deploying import OPG
 from opg.client import Client
-from opg.errors import ChainUnreachable, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable
+from opg.errors import BadInput, ChainUnreachable, NoOperator, NotStaked, OperatorRefused, OperatorUnreachable
 from opg.market import Market, Record, Terms
 from opg.node import redeem_vouchers
 from scripts.liar import LyingExecutor
@@ -24,6 +25,10 @@ from tests.stage import PRICE
 from tests.strangers import UNREADABLE, stranger, whole
 
 TERMS = Terms(max_price=PRICE, deposit=OPG)
+
+
+def raising(problem):
+    raise problem
 
 
 @pytest.fixture
@@ -88,8 +93,49 @@ def test_terms_are_kept(market, host, inputs):
     with made.serving():
         assert market.candidates(1, Terms(max_price=PRICE - 1)) == []
         assert market.candidates(1, Terms(max_price=PRICE, min_stake=10**6 * OPG)) == []
-        with pytest.raises(NoOperator, match="nobody who is live offers it on these terms"):
+        with pytest.raises(NoOperator, match=f"{made.address}: costs 0.01 OPG, you accept 0 OPG"):
             market.infer(1, inputs)
+        with pytest.raises(NoOperator, match="has a stake of 1,500 OPG, you ask for 9,000 OPG"):
+            market.infer(1, inputs, Terms(max_price=PRICE, min_stake=9_000 * OPG))
+
+
+def test_who_was_left_alone_is_named(market, host, inputs):
+    down = host(price=0)
+    for why in ("no operator answers", "is left alone for [0-9]+ s more"):
+        with pytest.raises(NoOperator, match=f"{down.address}: .*{why}"):
+            market.infer(1, inputs, TERMS)
+
+
+def test_a_request_that_nobody_takes_is_not_held_against_those_who_refuse_it(market, host, inputs):
+    """A mistake in the inputs must not shut its user out."""
+    cheap, dear = host(price=0), host(price=PRICE)
+    with cheap.serving(), dear.serving():
+        for _ in range(3):
+            with pytest.raises(NoOperator, match="the operator refuses") as told:
+                market.infer(1, [inputs[0][:, :3]], TERMS)
+            assert "[1, 64]" in told.value.advice
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == cheap.address
+
+
+def test_who_refuses_what_others_take_is_left_alone(market, host, inputs):
+    picky, good = host(price=0), host(price=PRICE)
+    picky.node.infer = lambda _: raising(BadInput("I do not like it"))
+    with picky.serving(), good.serving():
+        assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
+    assert market._records[picky.address].failures == 1
+
+
+def test_who_refuses_everything_does_not_use_up_all_tries_again(market, host, inputs):
+    """Names are cheap: so many as there are tries, and nobody would ever be answered."""
+    picky, good = [host(price=0) for _ in range(2)], host(price=PRICE)
+    for each in picky:
+        each.node.infer = lambda _: raising(BadInput("I do not like it"))
+    terms = replace(TERMS, tries=2)
+    with picky[0].serving(), picky[1].serving(), good.serving():
+        with pytest.raises(NoOperator, match="I do not like it"):
+            market.infer(1, inputs, terms)
+        again = Market(market.client, market.folder)
+        assert again.infer(1, inputs, terms).signed.answer.operator == good.address
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 import time
 from contextlib import ExitStack
 
@@ -37,7 +38,7 @@ def test_a_reply_that_drips_is_given_up_in_time(slow):
         begun = time.monotonic()
         with pytest.raises(OperatorUnreachable, match="not done after 1 s"):
             web.read(url, 1, LIMIT)
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 15  # of some 20 or 60
 
 
 def test_a_handshake_that_never_ends_is_given_up_in_time():
@@ -46,11 +47,11 @@ def test_a_handshake_that_never_ends_is_given_up_in_time():
 
 
 def test_a_name_that_is_never_found_is_given_up_in_time(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
-    begun = time.monotonic()
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60))
     with pytest.raises(OperatorUnreachable, match="not done after 1 s"):
         web.read("http://somewhere.example/", 1, LIMIT)
-    assert time.monotonic() - begun < 2.5
+    over.set()
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -157,3 +158,60 @@ def test_a_name_is_looked_up_once_and_that_address_is_connected_to(monkeypatch):
         web.read("http://rebinding.example/", 10, LIMIT, private=False)
     assert connected == ["93.184.215.14"]  # the second try was told of nothing but 127.0.0.1
     assert asked == ["rebinding.example"] * 2
+
+
+SILENT = "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """`named({address: port or None or an exception})`: a name with these addresses, at some of which somebody listens. Gives what was tried."""
+    connect, tried = web.httpcore.AnyIOBackend.connect_tcp, []
+
+    def begin(doors):
+        async def look_up(_, host, port, **__):
+            return [(socket.AF_UNSPEC, socket.SOCK_STREAM, 6, "", (address, port)) for address in doors]
+
+        async def go(backend, address, port, *arguments, **options):
+            tried.append(address)
+            if isinstance(doors[address], Exception):
+                raise doors[address]
+            if doors[address] is None:
+                await asyncio.sleep(3600)
+            return await connect(backend, "127.0.0.1", doors[address], *arguments, **options)
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", look_up)
+        monkeypatch.setattr(web.httpcore.AnyIOBackend, "connect_tcp", go)
+        return tried
+
+    return begin
+
+
+def port_of(url):
+    return int(url.rsplit(":", 1)[1].strip("/"))
+
+
+def test_an_address_where_nobody_answers_does_not_cost_the_others_their_time(named):
+    """As where IPv6 leads nowhere: the time for all is not used up by one."""
+    with stranger(whole(b'{"a": 1}')) as url:
+        tried = named({SILENT: None, "93.184.215.14": port_of(url)})
+        assert web.read("http://two.example/", 60, LIMIT, private=False).json() == {"a": 1}
+    assert tried == [SILENT, "93.184.215.14"]
+
+
+def test_both_kinds_of_addresses_are_tried_by_turns_and_not_all_of_many(named):
+    refused = web.httpcore.ConnectError("refused")
+    sixes, fours = [f"2606:4700::{n}" for n in range(1, 6)], [f"1.1.1.{n}" for n in range(1, 6)]
+    tried = named(dict.fromkeys([*sixes, *fours], refused))
+    with pytest.raises(OperatorUnreachable, match="ConnectError"):
+        web.read("http://many.example/", 60, LIMIT, private=False)
+    once = [sixes[0], fours[0], sixes[1], fours[1], sixes[2], fours[2]]
+    assert tried == once * 2  # a connection that breaks is tried again
+
+
+def test_the_first_address_is_given_a_head_start(named, monkeypatch):
+    monkeypatch.setattr(web, "HEAD_START_SECONDS", 60)
+    with stranger(whole(b"{}")) as first, stranger(whole(b"{}")) as second:
+        tried = named({SILENT: port_of(first), "1.1.1.1": port_of(second)})
+        web.read("http://two.example/", 60, LIMIT, private=False)
+    assert tried == [SILENT]

@@ -5,21 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import ExitStack
+from pathlib import Path
 from threading import Lock
 
 import pytest
+import requests
 
 from opg import actions
 from opg.chain.deploying import OPG
 from opg.node import duties, workers
 from opg.node.errors import Busy, WorkerFailed
-from opg.node.workers import Inline, WorkerPool
+from opg.node.workers import AHEAD, MAX_RUNNING, Inline, WorkerPool
 from opg.tensor import execute, trace
 from opg.versions import LoadedVersion, load_version
 from opg.worker import receive, share
 from scripts.stage import DIGITS
 from tests.unit.node.test_on_chain import state
+from tests.waiting import wait_until
 
 
 class Fragile:
@@ -169,6 +174,62 @@ def test_error_in_the_executor_is_one_requests_error(pool, fragile, picture):
     with pytest.raises(WorkerFailed, match="ValueError: no"):
         pool.run(fragile, starting_with(Fragile.RAISE, picture()))
     assert pool.deaths == deaths
+
+
+class Noting:
+    """Executes once a file is there; writes down in another one what it executes, in its order: the first bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.gate, self.notes = folder / "gate", folder / "notes"
+
+    def execute(self, program, inputs):
+        if any(each.any() for each in inputs):  # those with which a process begins are zeros
+            while not self.gate.exists():
+                time.sleep(0.01)
+            with self.notes.open("a") as notes:
+                notes.write(f"{inputs[0][0]}\n")
+        return execute(program, inputs)
+
+    def trace(self, program, inputs):
+        return trace(program, inputs)
+
+
+@pytest.fixture
+def gated(session_stage, tmp_path):
+    """A pool of one process that executes one request after the other, and none before its gate is open."""
+    noting = Noting(tmp_path)
+    loaded = load_version(session_stage.chain, session_stage.version_id, DIGITS, noting)
+    made = WorkerPool({loaded.id: loaded}, 1, max_batch=1)
+    made.wait_ready()
+    yield made, noting, loaded
+    noting.gate.touch()
+    made.close()
+
+
+def test_a_flood_at_the_door_does_not_keep_on_chain_requests_from_their_turn(gated, stage, host, user, picture):
+    """As much as the door lets in waits already; what is late on chain costs stake."""
+    pool, noting, loaded = gated
+    made = host()
+    made.node.pool, made.node.versions = pool, {loaded.id: loaded}
+    made.node.duties.executions.patience = 0.1
+    body = {"version": loaded.id, "inputs": [{"words": b64encode(words).decode()} for words in picture()]}
+    terms = [
+        actions.request(user, loaded.id, made.address, starting_with(word, picture()), OPG, stage.chain.now() + 600)
+        for word in (1, 2)
+    ]
+    with made.serving() as url, ThreadPoolExecutor(MAX_RUNNING + 1) as threads, ExitStack() as stack:
+        stack.callback(noting.gate.touch)  # or a failure would wait for ever
+        flood = [threads.submit(requests.post, f"{url}/opg/v1/infer", json=body) for _ in range(MAX_RUNNING + 1)]
+        refused = next(as_completed(flood)).result()
+        assert (refused.status_code, refused.json()["kind"]) == (503, "Busy")
+        wait_until(lambda: pool.waiting == MAX_RUNNING - 1)
+        made.node.tick()
+        wait_until(lambda: pool.waiting == MAX_RUNNING + 1)
+        noting.gate.touch()
+        wait_until(lambda: made.node.tick() or all(state(stage, request_id) > 2 for request_id, _ in terms))
+        assert sorted(each.result().status_code for each in flood) == [200] * MAX_RUNNING + [503]
+    order = noting.notes.read_text().split()
+    assert max(order.index("1"), order.index("2")) <= AHEAD + 1, order
 
 
 def test_more_than_there_is_room_for_is_refused_at_once(pool, fragile, picture):

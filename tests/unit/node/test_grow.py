@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -47,18 +47,50 @@ def test_every_look_goes_through_an_index(store):
         assert re.search(r"USING (COVERING )?INDEX|USING INTEGER PRIMARY KEY|SEARCH", plan), (query, plan)
 
 
-def test_log_is_tidied_up_while_answers_are_written(store, monkeypatch):
-    """Nobody who writes has to; nothing is lost; and it stays short."""
+class Turns(threading.Event):
+    """Tells a tidier to stop, and how often it has asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+
+    def wait(self, timeout=None):
+        self.asked.release()
+        return super().wait(timeout)
+
+    def pass_by(self, count: int) -> None:
+        """Waits until a turn that began after this call is over, and so many more."""
+        while self.asked.acquire(blocking=False):
+            pass
+        for _ in range(count + 2):
+            assert self.asked.acquire(timeout=60)
+
+
+@pytest.fixture
+def tidying(store, monkeypatch):
+    """Somebody who tidies, from now on."""
     monkeypatch.setattr("opg.node.store.TIDY_SECONDS", 0.02)
-    stop, log = threading.Event(), store.path.with_name(store.path.name + "-wal")
-    tidying = threading.Thread(target=store.tidy, args=(stop,))
-    tidying.start()
+    turns = Turns()
+    thread = threading.Thread(target=store.tidy, args=(turns,))
+
+    def begin() -> Turns:
+        thread.start()
+        turns.pass_by(0)
+        return turns
+
+    yield begin
+    turns.set()
+    thread.join()
+
+
+def test_log_is_tidied_up_while_answers_are_written(store, tidying):
+    """Nobody who writes has to; nothing is lost; and it stays short."""
+    log, turns = store.path.with_name(store.path.name + "-wal"), tidying()
     made = [answer() for _ in range(1_500)]
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(store.keep, made))
-    time.sleep(0.2)
-    stop.set()
-    tidying.join()
+        for first in range(0, len(made), 100):
+            list(threads.map(store.keep, made[first : first + 100]))
+            turns.pass_by(0)
     _, frames, moved = store._db.execute("pragma wal_checkpoint(passive)").fetchone()
     assert frames == moved < 2_000  # of some 10,000
     assert log.stat().st_size < 4_096 * 3_000
@@ -66,7 +98,7 @@ def test_log_is_tidied_up_while_answers_are_written(store, monkeypatch):
     assert store._db.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
-def test_log_that_was_moved_is_left_alone_until_something_is_written(store, monkeypatch):
+def test_log_that_was_moved_is_left_alone_until_something_is_written(store, tidying, monkeypatch):
     """SQLite before 3.51.3 may lose what is written while such a log is looked through once more."""
     moves: list[str] = []
 
@@ -76,16 +108,43 @@ def test_log_that_was_moved_is_left_alone_until_something_is_written(store, monk
         return db
 
     monkeypatch.setattr("opg.node.store.connect", noting)
-    monkeypatch.setattr("opg.node.store.TIDY_SECONDS", 0.02)
-    stop = threading.Event()
-    tidying = threading.Thread(target=store.tidy, args=(stop,))
-    tidying.start()
+    turns = tidying()
+    del moves[:]
     for number in range(1, 4):
         store.keep(answer())
-        time.sleep(0.5)
+        turns.pass_by(10)
         assert len(moves) == 2 * number
-    stop.set()
-    tidying.join()
+
+
+@pytest.mark.parametrize("fails", ["opening", "moving"])
+def test_who_tidies_tries_again_after_a_failure(store, tidying, monkeypatch, fails):
+    """A disk that was full for a moment; otherwise whoever writes would have to, from then on."""
+    moves: list[str] = []
+
+    class Broken:
+        def execute(self, query):
+            raise sqlite3.OperationalError("disk I/O error")
+
+        def close(self):
+            pass
+
+    def failing(path, tries=[]):  # noqa: B006
+        tries.append(path)
+        if len(tries) == 1 and fails == "opening":
+            raise sqlite3.OperationalError("unable to open database file")
+        if len(tries) == 1:
+            return Broken()
+        db = connect(path)
+        db.set_trace_callback(lambda query: moves.append(query) if "checkpoint" in query else None)
+        return db
+
+    monkeypatch.setattr("opg.node.store.connect", failing)
+    turns = tidying()
+    turns.pass_by(2)
+    del moves[:]
+    store.keep(answer())
+    turns.pass_by(0)
+    assert len(moves) == 2
 
 
 def test_answers_that_are_kept_together_are_all_on_disk(store):

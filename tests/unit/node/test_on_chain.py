@@ -85,9 +85,9 @@ class Slow(Inline):
         super().__init__()
         self.let = Event()
 
-    def run(self, version, inputs):
+    def run(self, version, inputs, urgent=False):
         assert self.let.wait(60)
-        return super().run(version, inputs)
+        return super().run(version, inputs, urgent)
 
 
 def test_an_execution_that_takes_long_keeps_nothing_else_waiting(stage, asked, version, picture):

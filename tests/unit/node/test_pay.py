@@ -82,7 +82,7 @@ class Gate(Inline):
         super().__init__()
         self.opened, self.entered = Event(), Semaphore(0)
 
-    def run(self, version, inputs):
+    def run(self, version, inputs, urgent=False):
         self.entered.release()
         assert self.opened.wait(10)
         return super().run(version, inputs)
@@ -139,7 +139,7 @@ def test_same_request_twice_at_once_is_one_answer(stage, paid, gate, user, versi
 
 def test_what_was_not_answered_is_not_owed(stage, paid, user, version, picture):
     class Broken(Inline):
-        def run(self, version, inputs):
+        def run(self, version, inputs, urgent=False):
             raise WorkerFailed("it died")
 
     request = request_for(stage, paid, user, version, picture(), PRICE)

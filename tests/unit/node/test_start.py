@@ -6,8 +6,8 @@ import pytest
 from eth_account import Account
 
 from opg.chain import Sender
-from opg.errors import ModelUnreadable, NotStaked, TransactionRefused, WrongKey, WrongModel
-from opg.node import Node, Policy, Store, launch
+from opg.errors import BadInput, ModelUnreadable, NotStaked, TransactionRefused, WrongKey, WrongModel
+from opg.node import Node, Policy, Store, launch, serve
 from opg.versions import load_version
 from scripts.stage import BINDINGS, DIGITS, Stage
 
@@ -79,3 +79,15 @@ def test_operators_own_key_is_as_good_when_it_is_registered(stage, version, tmp_
         Node(stage.chain, operator, operator.address, {1: version}, Store(tmp_path / "a.sqlite"))
     Node(stage.chain, Sender(stage.chain, person), operator.address, {1: version}, Store(tmp_path / "b.sqlite"))
     assert load_version(stage.chain, 1, DIGITS).program.root == version.program.root
+
+
+def test_address_that_is_taken_is_refused_and_nothing_is_said_to_be_served(host, capfd):
+    made, other = host(), host()
+    with other.serving(), pytest.raises(BadInput, match=f"cannot listen at {other.url}"):
+        serve(made.node, "127.0.0.1", other.port)
+    assert "serving" not in capfd.readouterr().err
+
+
+def test_address_that_is_not_ours_is_refused(host):
+    with pytest.raises(BadInput, match="cannot listen"):
+        serve(host().node, "192.0.2.1", 8800)
