@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, out, sender_of
+from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, harmless, out, sender_of
 from opg.errors import BadInput
 
 Which = Annotated[
@@ -66,7 +66,7 @@ def simulate(
     to.with_suffix(".md").write_text(page)
     to.with_suffix(".html").write_text(html(page, proposal.title))
     for finding in findings:
-        out.print(f"{MARKS[finding.verdict]} {finding.check}: {finding.text}")
+        out.print(f"{MARKS[finding.verdict]} {finding.check}: {harmless(finding.text)}")
     verdict = worst(findings)
     out.print(f"{MARKS[verdict]} {WORDS[verdict]}; the report: {to.with_suffix('.md')} and .html")
     if verdict == "bad":
@@ -108,7 +108,7 @@ def list_(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
     for number, proposal, who in reversed(list(governance.all())):
         standing = governance.standing(proposal)
         step = standing.next_step(governance.time())
-        table.add_row(str(number)[:12] + "…", proposal.title, who, standing.state.name.lower(), step)
+        table.add_row(str(number)[:12] + "…", harmless(proposal.title), who, standing.state.name.lower(), step)
     out.print(table if table.row_count else "there are no proposals yet")
 
 
@@ -121,7 +121,7 @@ def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> Non
     proposal = _proposal(governance, which)
     submitted = governance.exists(proposal)
     known = submitted or proposal.reserved  # else the number follows from who proposes it
-    out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{proposal.words}\n\nits calls:")
+    out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{harmless(proposal.words)}\n\nits calls:")
     for number, call in enumerate(decode_proposal(governance.chain.deployment, proposal), 1):
         out.print(f"{number}. {call.readable}" + ("" if call.function else "   (cannot be read)"))
     if not submitted:
@@ -229,7 +229,7 @@ def cast_vote(
     ballot, signature = Ballot.load(file)
     governance = _governance(rpc, manifest)
     weight = governance.cast(_sender(governance, keystore), ballot, signature)
-    title = governance.find(ballot.proposal).title
+    title = harmless(governance.find(ballot.proposal).title)
     out.print(f"{ballot.choice}: {_opg(weight)} votes of {ballot.voter} on proposal {ballot.proposal}: {title}")
 
 

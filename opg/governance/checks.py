@@ -113,6 +113,9 @@ def readable(made: Simulation) -> Told:
 
 def described(made: Simulation) -> Told:
     said, wallets = items(made.proposal.words), streams(made.proposal.words)
+    hidden = sum(each not in "\r\n\t" and not each.isprintable() for each in made.proposal.words)
+    if hidden:
+        yield "look", f"the description has {hidden} characters that nobody sees, and that may turn or hide others"
     if len(said) != len(made.calls):
         yield "bad", f"the description numbers {len(said)} actions, the proposal has {len(made.calls)} calls"
     for number, ((sentence, code), call) in enumerate(zip(said, made.calls, strict=False), 1):

@@ -11,6 +11,7 @@ from opg.chain.deploying import OPG
 from opg.governance.checks import Finding, worst
 from opg.governance.proposal import contract_at, named, shown
 from opg.governance.simulation import Simulation
+from opg.words import harmless
 
 MARKS = {"good": "✓", "look": "?", "bad": "✗"}
 WORDS = {"good": "nothing speaks against it", "look": "a person has to look", "bad": "do not vote for this"}
@@ -80,7 +81,7 @@ def whose(made: Simulation) -> str:
 def html(source: str, title: str) -> str:
     """The Markdown as one self-contained page; HTML inside it is shown, not interpreted."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
-    safe = title.replace("&", "&amp;").replace("<", "&lt;")
+    safe = harmless(title).replace("&", "&amp;").replace("<", "&lt;")
     return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{safe}</title>\n<style>{STYLE}</style>\n{body}</html>\n'
 
 
@@ -109,12 +110,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def text(raw: str) -> str:
     """Foreign text, with everything that Markdown would interpret escaped."""
-    return "".join("\\" + each if each in "\\`*_[]<>#|!&" else each for each in raw.replace("\n", " "))
+    return "".join("\\" + each if each in "\\`*_[]<>#|!&" else each for each in harmless(raw).replace("\n", " "))
 
 
 def code(raw: str) -> str:
     """Foreign text in a code span. A backtick inside would end it."""
-    return "`" + raw.replace("`", "'").replace("\n", " ") + "`" if raw else ""
+    return "`" + harmless(raw).replace("`", "'").replace("\n", " ") + "`" if raw else ""
 
 
 def opg(wei: int, sign: str = "") -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from eth_utils.address import to_checksum_address
 
-from opg.governance.checks import judge, worst
+from opg.governance.checks import described, judge, worst
 from opg.governance.fork import Fork
 from opg.governance.proposal import Proposal, calldata
 from opg.governance.report import html, markdown
 from opg.governance.simulation import simulate
 from opg.governance.terms import OPGGovernor, Staking, Term, give_role, set_, take_role, tokens
-from tests.unit.governance.conftest import TREASURY, opg
+from tests.unit.cli.conftest import cli  # noqa: F401
+from tests.unit.governance.conftest import TREASURY, good, opg
 
 THRESHOLD = ("Set the votes that a proposal needs to 2 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))")
 BOB = to_checksum_address("0x" + "b0" * 20)
@@ -336,6 +337,21 @@ def test_a_malicious_or_clumsy_proposal_is_flagged(governance, stage, proposed, 
     findings = judge(made)
     assert worst(findings) == "bad"
     assert any(PLANTED[plant] in finding.text for finding in findings if finding.verdict == "bad"), findings
+
+
+def test_signs_that_hide_others_are_shown(cli, governance, stage, proposed):  # noqa: F811
+    """A terminal's commands, and letters that turn the reading direction, in a title and under a number."""
+    good_one = proposed(THRESHOLD)
+    words = good_one.words.replace("# Try it", "# Try \x1b[2J it").replace("Because", "Because\u202e")
+    made = Proposal(good_one.targets, good_one.values, good_one.calldatas, words)
+    played = simulate(governance.chain, made, with_exits=False)
+    hidden = "the description has 2 characters that nobody sees, and that may turn or hide others"
+    assert ("look", hidden) in list(described(played))
+    page = html(markdown(played, judge(played)), made.title)
+    number = governance.submit(stage.bank, made, [])
+    for shown in (page, good(cli("proposal", "show", str(number))), good(cli("proposal", "list"))):
+        assert "Try �[2J it" in shown
+        assert not {"\x1b", "\u202e"} & set(shown)
 
 
 def test_the_report_shows_everything_and_interprets_nothing(governance, stage):
