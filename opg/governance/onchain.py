@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from opg.chain import Chain, EventReader, Sender
+from eth_abi.abi import decode
+from hexbytes import HexBytes
+
+from opg.chain import Chain, Event, EventReader, Sender
 from opg.deploy.proxy import PROXY
 from opg.errors import BadInput, TransactionRefused
 from opg.governance.ballot import CHOICES, Ballot, checked_choice, verify
 from opg.governance.proposal import Proposal
 from opg.governance.terms import Vesting
 from opg.governance.vesting import SALT, init_code, wallet_address
+
+# `ProposalCreated`, with its texts as bytes
+CREATED = ("uint256", "address", "address[]", "uint256[]", "bytes[]", "bytes[]", "uint256", "uint256", "bytes")
 
 
 class State(IntEnum):
@@ -92,7 +98,15 @@ class Governance:
                 tuple(bytes(each) for each in args["calldatas"]),
                 args["description"],
             )
+            if made.id != args["proposalId"]:
+                made = replace(made, description=self._description(event))
             yield int(args["proposalId"]), made, str(args["proposer"])
+
+    def _description(self, event: Event) -> str:
+        """The description of a proposal whose author wrote bytes that are no text: to the last of them, for they are in its number."""
+        receipt = self.chain.rpc(lambda: self.chain.w3.eth.get_transaction_receipt(HexBytes(event.transaction)))
+        (log,) = [each for each in receipt["logs"] if each["logIndex"] == event.index]
+        return bytes(decode(CREATED, bytes(log["data"]))[-1]).decode("utf-8", "surrogateescape")
 
     def find(self, number: int) -> Proposal:
         """A proposal by its number, or by its first digits. Raises `BadInput`."""

@@ -32,7 +32,7 @@ ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the governor hashes into a proposal's number."""
+    """What the governor hashes into a proposal's number. Bytes of a description that are no UTF-8 are in it as lone surrogates."""
 
     targets: tuple[str, ...]
     values: tuple[int, ...]
@@ -41,7 +41,7 @@ class Proposal:
 
     @property
     def description_hash(self) -> bytes:
-        return keccak(text=self.description)
+        return keccak(self.description.encode("utf-8", "surrogateescape"))
 
     @property
     def id(self) -> int:

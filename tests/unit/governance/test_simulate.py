@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
+from opg.chain.artifacts import artifact, selector
 from opg.governance.checks import described, judge, worst
 from opg.governance.fork import Fork
 from opg.governance.proposal import Proposal, calldata
@@ -352,6 +354,22 @@ def test_signs_that_hide_others_are_shown(cli, governance, stage, proposed):  # 
     for shown in (page, good(cli("proposal", "show", str(number))), good(cli("proposal", "list"))):
         assert "Try �[2J it" in shown
         assert not {"\x1b", "\u202e"} & set(shown)
+
+
+def test_a_description_that_is_no_text_hides_nothing(cli, governance, stage, proposed):  # noqa: F811
+    """It would be left out, or stop the list; its calls are what is voted on."""
+    made = proposed(THRESHOLD)
+    parts = [list(made.targets), list(made.values), list(made.calldatas), made.words.encode() + b"\xff\xed\xa0\x80"]
+    propose = next(each for each in artifact("OPGGovernor").abi if each.get("name") == "propose")
+    data = selector(propose) + encode(["address[]", "uint256[]", "bytes[]", "bytes"], parts)
+    stage.bank.send_data(governance.governor.address, data, "propose")
+    ((number, found, _),) = governance.all()
+    assert found.id == number
+    assert "Try it" in good(cli("proposal", "list"))
+    assert "OPGGovernor.setProposalThreshold(" in good(cli("proposal", "show", str(number)))
+    assert "4 characters that nobody sees" in good(cli("proposal", "simulate", str(number)))
+    stage.local.advance(62)
+    assert "against: " in good(cli("proposal", "vote", str(number), "against", key=stage.bank.account))
 
 
 def test_the_report_shows_everything_and_interprets_nothing(governance, stage):
