@@ -299,7 +299,11 @@ def votes(
     read, who = governance.chain.read, address(who)
     now = governance.time() - 1
     past, present = int(read("OPGGovernor", "getVotes", who, now)), int(read("OPGVotes", "getVotes", who))
-    out.print(f"votes: {_opg(past)}" + (f"; {_opg(present)} as soon as a second passes" if past != present else ""))
+    staked = int(read("Staking", "getPastVotes", who, now))
+    part = f", {_opg(staked)} of them staked" if staked else ""
+    out.print(
+        f"votes: {_opg(past)}{part}" + (f"; {_opg(present)} as soon as a second passes" if past != present else "")
+    )
     held, delegate_ = int(read("OPG", "balanceOf", who)), read("OPG", "delegates", who)
     if held and int(delegate_, 16) == 0:
         out.print(f"{_opg(held)} OPG in the wallet do not vote: opg delegate {who}")

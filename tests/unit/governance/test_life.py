@@ -171,6 +171,13 @@ def test_votes_and_delegation_are_explained(cli, stage):  # noqa: F811
     assert "do not vote" not in told
 
 
+def test_votes_of_stake_are_told_apart(cli, stage):  # noqa: F811
+    operator = stage.operator(1_500, stage.local.account(), "https://example.org", opg=2_000)
+    stage.local.advance(2)
+    told = good(cli("votes", operator.address))
+    assert "votes: 1,500, 1,500 of them staked\n500 OPG in the wallet do not vote" in told
+
+
 def test_proposals_that_are_not_there(cli, governance, stage, written):  # noqa: F811
     fails(cli("proposal", "show", "12345"), "no proposal has the number 12345", "opg proposal list")
     fails(cli("proposal", "show", "what"), "neither a proposal file nor a number")
