@@ -14,7 +14,7 @@ from opg.chain import Chain, Event, EventReader, Sender
 from opg.deploy.proxy import PROXY
 from opg.errors import BadInput, TransactionRefused
 from opg.governance.ballot import CHOICES, Ballot, checked_choice, verify
-from opg.governance.proposal import Proposal
+from opg.governance.proposal import Proposal, paid_streams
 from opg.governance.terms import Vesting
 from opg.governance.vesting import SALT, init_code, wallet_address
 
@@ -306,10 +306,15 @@ class Governance:
         return int(self.chain.read("OPGGovernor", "proposalEta", proposal.id))
 
     def execute(self, sender: Sender, proposal: Proposal) -> Any:
-        """Executes a proposal whose delay is over. Raises `BadInput` when it is not."""
+        """Executes a proposal whose delay is over. Raises `BadInput` when it is not. Creates wallets of its streams that nobody has: a proposer
+        with a wallet elsewhere could not.
+        """
         standing, now = self.standing(proposal), self.chain.now()
         if standing.state is not State.QUEUED or standing.due > now:
             raise BadInput(f"it cannot be executed now: it is {standing.state.name.lower()}", standing.next_step(now))
+        for terms in paid_streams(self.chain.deployment, proposal):
+            if self.chain.has_code(PROXY):
+                self.create_wallet(sender, terms)
         return sender.send("OPGGovernor", "execute", *self._parts(proposal), proposal.description_hash)
 
     @staticmethod

@@ -200,6 +200,13 @@ def streams(description: str) -> dict[str, Vesting]:
     return {wallet_address(each): each for each in found if each.start + each.seconds < 2**64}
 
 
+def paid_streams(deployment: Deployment, proposal: Proposal) -> list[Vesting]:
+    """Those of a description's streams that its calls pay into."""
+    paid = {to_checksum_address(call.arguments[0]) for call in decode_proposal(deployment, proposal)
+            if (call.contract, call.function) == ("OPG", "transfer")}  # fmt: skip
+    return [terms for wallet, terms in streams(proposal.words).items() if wallet in paid]
+
+
 def contract_at(deployment: Deployment) -> Mapping[str, str]:
     """Names by address."""
     return {to_checksum_address(address): name for name, address in deployment.addresses.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
@@ -11,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from opg.chain import Sender
 from opg.chain.artifacts import role_id
 from opg.deploy.proxy import PROXY
-from opg.governance.proposal import build
+from opg.governance.proposal import build, paid_streams, stream_line, streams
 from opg.governance.script import load_script
 from opg.governance.terms import Vesting
 from opg.governance.vesting import wallet_address
@@ -106,6 +107,31 @@ def test_a_stream_survives_that_somebody_created_its_wallet_first(governance, st
     governance.create_wallet(stage.person(), terms)
     number = governance.submit(stage.bank, build(script, stage.chain.deployment), [terms])
     assert governance.find(number).title == "Try it"
+
+
+def test_a_stream_that_a_wallet_elsewhere_proposed_has_its_wallet_when_it_is_executed(cli, governance, stage, written):  # noqa: F811
+    paid = (f"Pay 1 OPG to {EVE} over 365 days", f"stream('{EVE}', tokens(1), {START}, days(365))")
+    path = written(paid, proposer=stage.bank.address)
+    made, voter = json.loads(good(cli("proposal", "export", str(path), "submit"))), {"key": stage.bank.account}
+    stage.bank.send_data(made["to"], bytes.fromhex(made["data"][2:]), "propose")
+    stage.local.advance(62)
+    good(cli("proposal", "vote", str(path), "for", **voter))
+    stage.local.advance(602)
+    good(cli("proposal", "queue", str(path), **voter))
+    stage.local.advance(602)
+    good(cli("proposal", "execute", str(path), key=stage.person().account))
+    wallet = wallet_address(Vesting(EVE, START, LENGTH))
+    assert stage.chain.has_code(wallet)
+    assert stage.chain.read("OPG", "balanceOf", wallet) == opg(1)
+
+
+def test_who_executes_pays_for_no_wallet_that_nothing_is_paid_into(stage, proposed):
+    """Whatever terms somebody writes into a description."""
+    made = proposed((f"Pay 1 OPG to {EVE} over 365 days", f"stream('{EVE}', tokens(1), {START}, days(365))"))
+    other = Vesting(BOB, START, LENGTH)
+    longer = replace(made, description=f"{made.words}\n   `{stream_line(other)}`")
+    assert len(streams(longer.words)) == 2
+    assert paid_streams(stage.chain.deployment, longer) == [Vesting(EVE, START, LENGTH)]
 
 
 def test_a_chain_without_the_proxy_is_said(governance, stage):
