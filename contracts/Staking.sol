@@ -34,16 +34,18 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
 
     /* CONSTANTS */
 
-    /// @notice May slash any operator.
+    /// @inheritdoc IStaking
     bytes32 public constant SLASHER_ROLE = keccak256("SLASHER_ROLE");
-    /// @notice May lock free stake behind an obligation.
+    /// @inheritdoc IStaking
     bytes32 public constant LOCKER_ROLE = keccak256("LOCKER_ROLE");
 
-    /// @notice How long a slashed operator stays in jail at least.
+    /// @inheritdoc IStaking
     uint256 public constant JAIL_SECONDS = 1 days;
+    /// @inheritdoc IStaking
     uint256 public constant MAX_COMMISSION_BPS = 5_000;
+    /// @inheritdoc IStaking
     uint256 public constant MAX_COMMISSION_STEP_BPS = 500;
-    /// @notice To how many operators one account can delegate: the bound of the sum that its votes are.
+    /// @inheritdoc IStaking
     uint256 public constant MAX_OPERATORS = 16;
 
     uint256 private constant MAX_MIN_STAKE = 10_000_000e18;
@@ -246,7 +248,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
     }
 
     /// @inheritdoc IStaking
-    function lock(address operator, uint256 amount) external onlyRole(LOCKER_ROLE) {
+    function lock(address operator, uint256 amount, bytes32 obligation) external onlyRole(LOCKER_ROLE) {
         Operator storage o = _operators[operator];
         if (o.jailedUntil != 0) revert OperatorJailed(operator, o.jailedUntil);
         uint256 free = o.free();
@@ -255,17 +257,17 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         ModuleLock storage l = _locks[operator][msg.sender];
         (l.amount, l.used) = (l.amount + amount.toUint96(), true);
         o.locked += amount.toUint96();
-        emit Locked(operator, msg.sender, amount);
+        emit Locked(operator, msg.sender, obligation, amount);
     }
 
     /// @inheritdoc IStaking
-    function unlock(address operator, uint256 amount) external {
+    function unlock(address operator, uint256 amount, bytes32 obligation) external {
         ModuleLock storage l = _locks[operator][msg.sender];
         if (amount > l.amount) revert NotLocked(operator, msg.sender, l.amount, amount);
 
         l.amount -= amount.toUint96();
         _operators[operator].locked -= amount.toUint96();
-        emit Unlocked(operator, msg.sender, amount);
+        emit Unlocked(operator, msg.sender, obligation, amount);
     }
 
     /// @inheritdoc IStaking
@@ -288,7 +290,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 burned = slashed - bounty;
         burnable += burned + dust;
         uint256 until = block.timestamp + JAIL_SECONDS;
-        o.jailedUntil = until.toUint32();
+        o.jailedUntil = uint32(Math.min(until, type(uint32).max)); // in 2106 jail ends early, and slashing does not end
         emit Slashed(operator, msg.sender, beneficiary, fromOwn, fromDelegated, burned, bounty);
         emit Jailed(operator, until);
 

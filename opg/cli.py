@@ -410,5 +410,26 @@ def dispute(
             raise OPGError("the dispute goes on without you, and silence loses the bond", "the same command goes on")
 
 
+@app.command()
+def equivocation(
+    one: Annotated[Path, typer.Argument(help="A receipt that `opg ask` wrote.")],
+    other: Annotated[Path, typer.Argument(help="Another: the same operator, version and input, and other words.")],
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Proves that an operator answered one question in two ways: it loses stake at once, without a game or a bond."""
+    from opg.answers import SignedAnswer
+    from opg.equivocation import Equivocation
+
+    receipts = SignedAnswer.load(one), SignedAnswer.load(other)
+    proof = Equivocation(sender_of(connect(rpc, manifest), keystore), *receipts)
+    stop = stop_event()
+    while not proof.step():
+        if stop.wait(poll):
+            raise OPGError("the proof is announced, and not given yet", "the same command goes on")
+
+
 if __name__ == "__main__":
     app()

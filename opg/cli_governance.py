@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, out, sender_of
+from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, harmless, out, sender_of
 from opg.errors import BadInput
 
 Which = Annotated[
     str, typer.Argument(help="A proposal file, or the (first digits of the) number of a proposal on chain.")
 ]
+Choice = Annotated[str, typer.Argument(help="for, against or abstain.")]
 
 app = typer.Typer(no_args_is_help=True, help="Write, simulate, submit, vote, execute. See docs/governance.md.")
 
@@ -55,7 +56,8 @@ def simulate(
 
         rpc, chain_id = Network.place(network)
         manifest = manifest_path(chain_id)
-    governance, proposal, _ = _load(which, rpc, manifest)
+    governance = _governance(rpc, manifest)
+    proposal = _proposal(governance, which)
     made = play(governance.chain, proposal)
     findings = judge(made)
     page = markdown(made, findings)
@@ -64,7 +66,7 @@ def simulate(
     to.with_suffix(".md").write_text(page)
     to.with_suffix(".html").write_text(html(page, proposal.title))
     for finding in findings:
-        out.print(f"{MARKS[finding.verdict]} {finding.check}: {finding.text}")
+        out.print(f"{MARKS[finding.verdict]} {finding.check}: {harmless(finding.text)}")
     verdict = worst(findings)
     out.print(f"{MARKS[verdict]} {WORDS[verdict]}; the report: {to.with_suffix('.md')} and .html")
     if verdict == "bad":
@@ -73,17 +75,28 @@ def simulate(
 
 @app.command()
 def submit(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
-    """Proposes what a file says."""
-    governance, proposal, streams = _load(which, rpc, manifest)
-    number = governance.submit(_sender(governance, keystore), proposal, streams)
-    out.print(f"proposal {number}: {governance.standing(proposal).next_step(governance.time())}")
+    """Proposes what a file says, so that nobody else can propose these words in front of you."""
+    governance = _governance(rpc, manifest)
+    script, draft = _draft(governance.chain.deployment, which)
+    sender = _sender(governance, keystore)
+    if script.proposer not in (None, sender.address):
+        raise BadInput(f"{which} is proposed by {script.proposer}, your key is that of {sender.address}",
+                       "use that key, or write your own address behind PROPOSER")  # fmt: skip
+    others = _copies(governance, draft)
+    number = governance.submit(sender, draft, script.streams)
+    out.print(f"proposal {number}: {governance.standing(draft.by(sender.address)).next_step(governance.time())}")
+    if script.proposer is None:
+        out.print(f'so that the file means yours, whoever copies it, write into it: PROPOSER = "{sender.address}"')
+    for other in others:
+        out.print(f"not to be mistaken for {other}, which says and does the same")
 
 
 @app.command()
 def cancel(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
     """Takes back your own proposal, before voting begins. Whoever wants it then words it anew."""
-    governance, proposal, _ = _load(which, rpc, manifest)
-    governance.cancel(_sender(governance, keystore), proposal)
+    governance = _governance(rpc, manifest)
+    sender = _sender(governance, keystore)
+    governance.cancel(sender, _on_chain(governance, which, sender.address))
     out.print("cancelled; the same words cannot be submitted again")
 
 
@@ -91,11 +104,11 @@ def cancel(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keys
 def list_(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
     """All proposals, the newest first, whoever made them."""
     governance = _governance(rpc, manifest)
-    table = Table("number", "title", "state", "next")
-    for number, proposal, _ in reversed(list(governance.all())):
+    table = Table("number", "title", "by", "state", "next")
+    for number, proposal, who in reversed(list(governance.all())):
         standing = governance.standing(proposal)
         step = standing.next_step(governance.time())
-        table.add_row(str(number)[:12] + "…", proposal.title, standing.state.name.lower(), step)
+        table.add_row(str(number)[:12] + "…", harmless(proposal.title), who, standing.state.name.lower(), step)
     out.print(table if table.row_count else "there are no proposals yet")
 
 
@@ -104,35 +117,120 @@ def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> Non
     """What a proposal says, what its calls are, and where it stands."""
     from opg.governance.proposal import decode_proposal
 
-    governance, proposal, _ = _load(which, rpc, manifest)
-    out.print(f"proposal {proposal.id}\n\n{proposal.description}\n\nits calls:")
+    governance = _governance(rpc, manifest)
+    proposal = _proposal(governance, which)
+    submitted = governance.exists(proposal)
+    known = submitted or proposal.reserved  # else the number follows from who proposes it
+    out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{harmless(proposal.words)}\n\nits calls:")
     for number, call in enumerate(decode_proposal(governance.chain.deployment, proposal), 1):
-        out.print(f"{number}. {call}" + ("" if call.function else "   (cannot be read)"))
-    if not _exists(governance, proposal):
-        out.print("\nnot submitted")
+        out.print(f"{number}. {call.readable}" + ("" if call.function else "   (cannot be read)"))
+    if not submitted:
+        out.print("\nnot submitted" + (f"; only {proposal.reserved} can do that" if proposal.reserved else ""))
+        for other in _copies(governance, proposal):
+            out.print(f"{other} says and does the same, and is another proposal")
         return
     standing = governance.standing(proposal)
+    others = "who alone could" if proposal.reserved else "as anybody could"
     quorum = "" if standing.quorum is None else f", {_opg(standing.quorum)} needed for a quorum"
     out.print(
         f"\n{standing.state.name.lower()}; {standing.next_step(governance.time())}\n"
         f"for {_opg(standing.for_)}, against {_opg(standing.against)}, abstain {_opg(standing.abstain)}{quorum}\n"
-        f"by {standing.proposer}"
+        f"by {standing.proposer}, {others} propose these words"
     )
 
 
 @app.command()
 def vote(
     which: Which,
-    choice: Annotated[str, typer.Argument(help="for, against or abstain.")],
+    choice: Choice,
     reason: Annotated[str, typer.Option(help="Kept on chain.")] = "",
     rpc: Rpc = DEFAULT_RPC,
     manifest: Manifest = None,
     keystore: Keystore = None,
 ) -> None:
     """Casts your votes."""
-    governance, proposal, _ = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     weight = governance.vote(_sender(governance, keystore), proposal, choice, reason)
     out.print(f"{choice}: {_opg(weight)} votes")
+
+
+@app.command("sign-vote")
+def sign_vote(
+    which: Which,
+    choice: Choice,
+    reason: Annotated[str, typer.Option(help="Kept on chain; signed, too.")] = "",
+    voter: Annotated[
+        str, typer.Option(help="A contract that your key signs for (ERC-1271), or whose wallet signs elsewhere.")
+    ] = "",
+    nonce: Annotated[
+        int | None, typer.Option(min=0, help="Instead of the voter's next one: for what is cast after other votes.")
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline", help="Ask no node: takes --nonce, --manifest, and the whole number or a file's PROPOSER."
+        ),
+    ] = False,
+    typed_data: Annotated[
+        bool, typer.Option("--typed-data", help="Print what a wallet has to sign (eth_signTypedData_v4).")
+    ] = False,
+    signature: Annotated[str, typer.Option(help="What the wallet made of it.")] = "",
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Signs your vote, without a transaction; prints it. Whoever has it can cast it, once: opg proposal cast-vote."""
+    from opg.chain import load_account
+    from opg.chain.deployment import Deployment
+    from opg.governance.ballot import Ballot, checked_choice, signature_of, verify
+
+    checked_choice(choice)
+    elsewhere = typed_data or bool(signature)
+    if elsewhere and not voter:
+        raise BadInput("whose vote a wallet elsewhere signs is not known", "name its address: --voter")
+    account = None if elsewhere else load_account(keystore)
+    who = address(voter) if voter else account.address  # type: ignore[union-attr]
+    if offline:
+        if nonce is None or manifest is None:
+            raise BadInput("without a node neither the governor nor the voter's nonce are known",
+                           "name both: --manifest, and --nonce (0 for the first signature)")  # fmt: skip
+        governance, deployment = None, Deployment.load(manifest)
+        number = _number_offline(deployment, which)
+    else:
+        governance, proposal = _submitted(which, rpc, manifest)
+        deployment, number = governance.chain.deployment, proposal.id
+    ballot = Ballot.on(deployment, number, choice, who, governance.nonce(who) if nonce is None else nonce, reason)
+    if governance:
+        governance.sign_check(ballot)
+    if typed_data:
+        out.print(json.dumps(ballot.typed, indent=2))
+        return
+    made = signature_of(signature) if account is None else ballot.sign(account)
+    if governance:
+        if account and account.address != who and not governance.chain.has_code(who):
+            raise BadInput(
+                f"your key is that of {account.address}; {who} is no contract that it could sign for",
+                "leave out --voter",
+            )
+        verify(governance.chain, ballot, made)
+    out.print(ballot.dump(made))
+
+
+@app.command("cast-vote")
+def cast_vote(
+    file: Annotated[Path, typer.Argument(help="What opg proposal sign-vote printed.")],
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Casts a vote that somebody signed. Anybody may; who signed pays nothing."""
+    from opg.governance.ballot import Ballot
+
+    ballot, signature = Ballot.load(file)
+    governance = _governance(rpc, manifest)
+    weight = governance.cast(_sender(governance, keystore), ballot, signature)
+    title = harmless(governance.find(ballot.proposal).title)
+    out.print(f"{ballot.choice}: {_opg(weight)} votes of {ballot.voter} on proposal {ballot.proposal}: {title}")
 
 
 @app.command()
@@ -140,7 +238,7 @@ def queue(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keyst
     """Hands an accepted proposal to the timelock. Anybody may."""
     from opg.governance.onchain import moment
 
-    governance, proposal, _ = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     due = governance.queue(_sender(governance, keystore), proposal)
     out.print(f"queued; it can be executed {moment(due, governance.time())}")
 
@@ -148,7 +246,7 @@ def queue(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keyst
 @app.command()
 def execute(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
     """Executes a proposal whose delay is over. Anybody may."""
-    governance, proposal, _ = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     sent = governance.execute(_sender(governance, keystore), proposal)
     out.print(f"executed in {sent.hash}, {sent.gas:,} gas")
 
@@ -165,7 +263,15 @@ def export(
     """The transaction as JSON, for a wallet that holds its key elsewhere."""
     from opg.governance.export import safe_batch, transaction
 
-    governance, proposal, _ = _load(which, rpc, manifest)
+    governance = _governance(rpc, manifest)
+    if deed == "submit":
+        script, draft = _draft(governance.chain.deployment, which)
+        if script.proposer is None:
+            raise BadInput(f"{which} does not say who proposes it, so anybody could do so first, and cancel it",
+                           'write the wallet\'s address into the file: PROPOSER = "0x…"')  # fmt: skip
+        proposal = draft.by(script.proposer)
+    else:
+        proposal = _on_chain(governance, which)
     made = transaction(governance.chain, deed, proposal, choice)
     shown = safe_batch(governance.chain, f"{deed}: {proposal.title}", made) if safe else made
     out.print(json.dumps(shown, indent=2))
@@ -192,7 +298,12 @@ def votes(
     governance = _governance(rpc, manifest)
     read, who = governance.chain.read, address(who)
     now = governance.time() - 1
-    out.print(f"votes: {_opg(int(read('OPGGovernor', 'getVotes', who, now)))}")
+    past, present = int(read("OPGGovernor", "getVotes", who, now)), int(read("OPGVotes", "getVotes", who))
+    staked = int(read("Staking", "getPastVotes", who, now))
+    part = f", {_opg(staked)} of them staked" if staked else ""
+    out.print(
+        f"votes: {_opg(past)}{part}" + (f"; {_opg(present)} as soon as a second passes" if past != present else "")
+    )
     held, delegate_ = int(read("OPG", "balanceOf", who)), read("OPG", "delegates", who)
     if held and int(delegate_, 16) == 0:
         out.print(f"{_opg(held)} OPG in the wallet do not vote: opg delegate {who}")
@@ -210,30 +321,61 @@ def _sender(governance, keystore: Path | None):  # type: ignore[no-untyped-def]
     return sender_of(governance.chain, keystore)
 
 
-def _load(which: str, rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
-    """Governance, the proposal that is meant, and the streams that it pays into."""
+def _submitted(which: str, rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
+    """Governance, and the proposal on chain that is meant."""
+    governance = _governance(rpc, manifest)
+    return governance, _on_chain(governance, which)
+
+
+def _on_chain(governance, which: str, mine: str | None = None):  # type: ignore[no-untyped-def]
+    """The proposal of a number, or of a file; between copies of the file the one that `mine` proposed, where the file names nobody."""
+    proposal = _proposal(governance, which, mine)
+    if not governance.exists(proposal):
+        by = f" by {proposal.reserved}" if proposal.reserved else ""
+        raise BadInput(
+            f"{which} is not submitted{by}", "submit it first: opg proposal submit; see what is: opg proposal list"
+        )
+    return proposal
+
+
+def _proposal(governance, which: str, mine: str | None = None):  # type: ignore[no-untyped-def]
+    """The same, or what the file would propose."""
+    if which.isdecimal():
+        return governance.find(int(which))
+    script, draft = _draft(governance.chain.deployment, which)
+    return governance.meant(draft, script.proposer, mine)
+
+
+def _draft(deployment, which: str):  # type: ignore[no-untyped-def]
+    """What a file says, and the unmarked proposal that it makes on a deployment."""
     from opg.governance.proposal import build
     from opg.governance.script import load_script
-    from opg.governance.terms import Vesting
 
-    governance = _governance(rpc, manifest)
     if which.isdecimal():
-        return governance, governance.find(int(which)), []
+        raise BadInput(f"{which} is the number of a proposal on chain", "name a proposal file")
     if not which.endswith(".py"):
         raise BadInput(f"{which!r} is neither a proposal file nor a number", "see them all: opg proposal list")
     script = load_script(Path(which))
-    streams = [each for _, call in script.actions for each in call.arguments if isinstance(each, Vesting)]
-    return governance, build(script, governance.chain.deployment), streams
+    return script, build(script, deployment)
 
 
-def _exists(governance, proposal) -> bool:  # type: ignore[no-untyped-def]
-    from opg.errors import TransactionRefused
+def _number_offline(deployment, which: str) -> int:  # type: ignore[no-untyped-def]
+    """The number of a proposal, from a file or its digits alone."""
+    if which.isdecimal() and int(which) >> 128:  # fewer digits may be the first ones of a number
+        return int(which)
+    if which.isdecimal():
+        raise BadInput(f"{which} may be the beginning of a number", "without a node, write all of it")
+    script, draft = _draft(deployment, which)
+    if script.proposer is None:
+        raise BadInput(f"without a node, it is not known whose proposal {which} is",
+                       'write into it PROPOSER = "0x…", or name the proposal\'s number')  # fmt: skip
+    return int(draft.by(script.proposer).id)
 
-    try:
-        governance.chain.read("OPGGovernor", "state", proposal.id)
-    except TransactionRefused:
-        return False
-    return True
+
+def _copies(governance, proposal) -> list[str]:  # type: ignore[no-untyped-def]
+    """Those on chain with the same words and calls, for people."""
+    return [f"proposal {number} by {who} ({governance.state(copy).name.lower()})"
+            for number, copy, who in governance.copies(proposal)]  # fmt: skip
 
 
 def _opg(wei: int) -> str:

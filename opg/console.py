@@ -15,6 +15,7 @@ from rich.table import Table
 
 from opg.errors import BadInput, OPGError
 from opg.words import OPG
+from opg.words import harmless as harmless
 from opg.words import moment as moment
 from opg.words import percent as percent
 from opg.words import shown as shown
@@ -27,8 +28,9 @@ DEFAULT_RPC = "http://127.0.0.1:8545"
 MAX_WEI = 1 << 255  # what contracts take as a number; most of them refuse far less
 DIGITS = 100
 PIPED = 500  # what another program reads is not folded
-out = Console(highlight=False, markup=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# what is printed stays what it is: `:x:` no picture, for it may be signed
+out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPED)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 Rpc = Annotated[str, typer.Option("--rpc", envvar="OPG_RPC", help="Ethereum node, http(s) URL.")]
 Manifest = Annotated[
@@ -117,12 +119,7 @@ def _scaled(text: str, unit: int) -> Decimal:
 
 
 def _plain(text: str) -> str:
-    return _harmless(text).replace("[", r"\[")
-
-
-def _harmless(text: str) -> str:
-    """What strangers have written on chain may hold commands for a terminal."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return harmless(text).replace("[", r"\[")
 
 
 def table(title: str, rows: list[tuple[str, Any]]) -> None:
@@ -131,7 +128,7 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
     shape.add_column()
     shape.add_column(overflow="fold")
     for name, value in rows:
-        shape.add_row(_harmless(name), _harmless(str(value)))
+        shape.add_row(harmless(name), harmless(str(value)))
     out.print(shape, soft_wrap=False)
 
 

@@ -180,6 +180,7 @@ PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
     "WindowOver": "the answer can no longer be disputed; nothing is left to do",
+    "AlreadyProven": "somebody proved that already, with this answer and another one",
     "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
     "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
     "NotAnOperator": "register first: opg operator register",
@@ -255,6 +256,7 @@ ADVICE = {
     "NothingToWithdraw": "there is no credit to fetch",
     "AlreadyOpened": "this challenger has a game against this answer already",
     "GovernorInsufficientProposerVotes": "votes count once they are delegated: opg delegate; see yours with opg votes",
+    "GovernorRestrictedProposer": "only the account at the end of the description can propose these words: #proposer=…",
     "GovernorUnexpectedProposalState": "see where the proposal stands: opg proposal show",
     "GovernorNonexistentProposal": "submit it first: opg proposal submit",
     "GovernorAlreadyCastVote": "a vote is cast once; it stands",

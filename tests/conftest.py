@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import hypothesis
 import pytest
 
 from tests.evm import Evm, Receipt, account
+from tests.machines import STEPS
 
 GAS_FILE = Path(__file__).parent / "gas.json"
 DEEP = os.environ.get("OPG_DEEP") == "1"
 EXAMPLES = {"ran": 0}
+CLIENTS = Path(__file__).resolve().parents[1] / ".venv" / "clients"
 
 hypothesis.settings.register_profile(
     "default", max_examples=50, stateful_step_count=30, deadline=None, derandomize=True, database=None,
@@ -45,15 +48,15 @@ _count_examples()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_TOTAL] = 0
+    config.stash[_TOTAL] = Counter()
 
 
-_TOTAL = pytest.StashKey[int]()
+_TOTAL = pytest.StashKey[Counter]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error) -> None:
-    node.config.stash[_TOTAL] += getattr(node, "workeroutput", {}).get("property_examples", 0)
+    node.config.stash[_TOTAL].update(getattr(node, "workeroutput", {}).get("played", {}))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -63,12 +66,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["property_examples"] = EXAMPLES["ran"]
+        session.config.workeroutput["played"] = {"examples": EXAMPLES["ran"], "steps": STEPS["made"]}
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    total = config.stash[_TOTAL] + EXAMPLES["ran"]
-    terminalreporter.write_line(f"property examples run: {total:,}")
+    total = config.stash[_TOTAL] + Counter(examples=EXAMPLES["ran"], steps=STEPS["made"])
+    terminalreporter.write_line(f"property examples run: {total['examples']:,}; steps of machines: {total['steps']:,}")
 
 
 @pytest.fixture
@@ -115,3 +118,11 @@ def gas_snapshot() -> Callable[[str, Receipt | int], None]:
         assert known[name] == used, f"{name} takes {used:,} gas, tests/gas.json has {known[name]:,}: run `make gas`"
 
     return record
+
+
+@pytest.fixture(scope="session")
+def clients_python() -> str:
+    """An interpreter that has the opengradient SDK and tritonclient, unmodified, and nothing of ours; else skips."""
+    if not (CLIENTS / ".stamp").is_file():
+        pytest.skip("the opengradient SDK and tritonclient are not here: make clients")
+    return str(CLIENTS / "bin" / "python")

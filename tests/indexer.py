@@ -1,7 +1,6 @@
 """An indexer: the state of every contract, from its deployment data and events alone, and a comparison with what the contract shows.
 
 Not in the events, by the standards' design: allowances that a `transferFrom` used up, nonces of permits.
-Not in the events of `Staking`: of which operator somebody settled an income, so that only the sum over a delegator's operators is compared.
 """
 
 from __future__ import annotations
@@ -143,6 +142,9 @@ class Staking(Index):
         self.list: dict[str, list[str]] = defaultdict(list)
         self.votes: dict[tuple[str, str, bool], list] = defaultdict(list)  # operator, who, own: (second, epoch, shares)
         self.minimum = (self.first["minStake"], self.first["minStake"], 0)
+        self.behind: dict[tuple[str, str, bytes], int] = defaultdict(
+            int
+        )  # what is locked, by operator, module and obligation
         self.told: list[tuple[str, int]] = []  # credits that the event before explained
         self.burnable = 0
 
@@ -231,9 +233,13 @@ class Staking(Index):
 
     def Locked(self, e: Event) -> None:
         self.books[e.operator].locked[e.module] += e.amount
+        self.behind[e.operator, e.module, e.obligation] += e.amount
 
     def Unlocked(self, e: Event) -> None:
+        """A request frees what was locked for it, neither more nor less."""
         self.books[e.operator].locked[e.module] -= e.amount
+        if (inference := self.evm.deployed.get("Inference")) and e.module == inference.address:
+            assert self.behind.pop((e.operator, e.module, e.obligation)) == e.amount
 
     def MinStakeSet(self, e: Event) -> None:
         self.minimum = (e.amount, e.finishing, e.until)
@@ -515,6 +521,27 @@ class Disputes(Index):
                 assert getattr(shown, name) == g[name], (name, getattr(shown, name), g)
 
 
+class Equivocations(Index):
+    """Seals, and the answers that were part of a proof."""
+
+    def begin(self) -> None:
+        self.announced: dict[bytes, int] = {}
+        self.proven: set[bytes] = set()
+
+    def Announced(self, e: Event) -> None:
+        self.announced[e.seal] = self.now
+
+    def Equivocated(self, e: Event) -> None:
+        self.proven |= {e.first, e.second}
+
+    def compare(self) -> None:
+        super().compare()
+        for seal, second in self.announced.items():
+            self.same("announcedAt", seal, gives=second)
+        for answer_hash in self.proven:
+            self.same("isProven", answer_hash, gives=True)
+
+
 class Guardian(Index):
     """What is paused."""
 
@@ -572,7 +599,7 @@ class OpenGradientFacade(Index):
             self.same(view, *args, gives=value)
 
 
-INDEXES = (OPG, Models, Guardian, Staking, Channels, Inference, Disputes, OpenGradientFacade)
+INDEXES = (OPG, Models, Guardian, Staking, Channels, Inference, Disputes, Equivocations, OpenGradientFacade)
 
 
 def rebuilt(world: RecordingEvm) -> list[Index]:

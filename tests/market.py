@@ -26,6 +26,7 @@ DAY = 24 * HOUR
 NOBODY = "0x" + "00" * 20
 NO_EVIDENCE = (NOBODY, b"", 0, 0, [])
 OPTIMISTIC = 0
+OBLIGATION = b"\1" * 32  # what a module locks stake for, when no test asks
 
 MIN_STAKE = 1_000 * OPG
 STAKE = 10_000 * OPG

@@ -13,7 +13,9 @@ import {IPayouts} from "../interfaces/IPayouts.sol";
 contract Escrow is IEscrow {
     using SafeERC20 for IERC20;
 
+    /// @inheritdoc IEscrow
     address public immutable user;
+    /// @inheritdoc IEscrow
     address public immutable facade;
     IERC20 private immutable _opg;
     IInference private immutable _inference;

@@ -27,6 +27,7 @@ contract OpenGradientFacade is IOpenGradientFacade {
     using SafeERC20 for IERC20;
 
     /// @notice The most operators that are listed for a version.
+    /// @inheritdoc IOpenGradientFacade
     uint256 public constant MAX_OPERATORS = 8;
 
     uint256 private constant WORD_BYTES = 4;

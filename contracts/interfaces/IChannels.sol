@@ -20,10 +20,13 @@ struct Redemption {
 
 /// @title Payment for off-chain answers
 /// @notice A user deposits for one operator and pays by signing vouchers. An operator is never paid more than was signed and deposited; a user can always leave.
-/// @dev Warnings for operators, before they serve:
+/// @dev Amounts are in wei of OPG, times in unix seconds.
+///
+/// Warnings for operators, before they serve:
 /// - A deposit backs the vouchers for all models together. What counts is the deposit minus what was signed but not yet redeemed.
 /// - Once the payer starts to close, `closeSeconds` are left to redeem. Afterwards the payer may take the rest at any moment.
 /// - A voucher stops counting when its deadline is over; one of a session key also when the key's time is over (`keyUntil`).
+/// - Nothing is paid for a model that there is not (`IModels.NoSuchModel`).
 /// - A contract wallet can take its own signature back at any time (ERC-1271). Ask such a payer for a session key that is an ordinary account:
 ///   that one stays good for at least `closeSeconds`, whatever the wallet does. An ordinary account that later gets code (EIP-7702) stays bound by its signatures.
 ///
@@ -37,15 +40,22 @@ interface IChannels {
     event Redeemed(address indexed payer, address indexed operator, uint256 indexed modelId, uint256 paid, uint256 redeemedTotal);
     /// @notice `key` signs for `payer` through the second `until`. Also when that was shortened.
     event KeyAuthorised(address indexed payer, address indexed key, uint256 until);
+    /// @notice The payer is leaving this operator; it may take the rest from second `closableAt` on.
     event CloseStarted(address indexed payer, address indexed operator, uint256 closableAt);
+    /// @notice The payer stays.
     event CloseCancelled(address indexed payer, address indexed operator);
+    /// @notice The payer took `amount`, all that was left. A later deposit opens the channel anew.
     event Closed(address indexed payer, address indexed operator, uint256 amount);
 
+    /// @notice A deposit of nothing.
     error ZeroAmount();
+    /// @notice `parameter`, an operator, a key or the treasury, is the zero address.
     error ZeroAddress(string parameter);
     /// @notice The payer is leaving; cancel that first.
     error ChannelClosing(uint256 closableAt);
+    /// @notice The payer is not leaving this operator.
     error NotClosing(address payer, address operator);
+    /// @notice The operator has until second `closableAt` to redeem.
     error ClosingNotOver(uint256 closableAt);
     /// @notice There is no deposit for this operator.
     error NoDeposit(address payer, address operator);
@@ -62,7 +72,8 @@ interface IChannels {
     /// @notice The voucher is paid already, or the deposit is empty.
     error NothingToRedeem();
 
-    /// @notice Adds to the caller's deposit for one operator. Needs an allowance. Refused while closing: leaving is never undone by the way.
+    /// @notice Adds to the caller's deposit for one operator. Needs an allowance. Refused while closing: leaving is never undone by the way; and while the guardian
+    /// pauses deposits.
     function deposit(address operator, uint256 amount) external;
 
     /// @notice The same with an ERC-2612 permit of the caller for exactly `amount`. A permit that somebody else sent first does no harm.
@@ -84,7 +95,7 @@ interface IChannels {
     function redeem(Voucher calldata voucher, address signer, bytes calldata signature) external returns (uint256 paid);
 
     /// @notice Redeems many. An entry with nothing left to pay is skipped, so redeeming one of them in front harms nobody;
-    /// an entry that is expired or not signed reverts the whole call and is named by its index.
+    /// an entry that is expired or not signed reverts the whole call and is named by its index; one of a model that there is not reverts it, too.
     /// @return paid The sum of all, in wei, before the splits.
     function redeemMany(Redemption[] calldata redemptions) external returns (uint256 paid);
 
@@ -103,7 +114,7 @@ interface IChannels {
     /// @notice How much of the vouchers for this model was paid so far.
     function redeemed(address payer, address operator, uint256 modelId) external view returns (uint256 total);
 
-    /// @notice What redeeming a voucher would pay now, if its signature and deadline are good.
+    /// @notice What redeeming a voucher would pay now, if its signature and deadline are good and there is such a model.
     function redeemable(Voucher calldata voucher) external view returns (uint256 amount);
 
     /// @notice The last second in which `key` signs for `payer`; zero when it never did.
@@ -118,7 +129,7 @@ interface IChannels {
     /// @notice The protocol's share of each redemption, in basis points.
     function protocolFeeBps() external view returns (uint16);
 
-    /// @notice Sets `protocolFeeBps`, `closeSeconds` from now: time to redeem what was signed before. Only by vote.
+    /// @notice Sets `protocolFeeBps`, 0 to 1,000 basis points (else `OutOfBounds`), `closeSeconds` from now: time to redeem what was signed before. Only by vote.
     function setProtocolFeeBps(uint16 bps) external;
 
     /// @notice Who gets the protocol's share.

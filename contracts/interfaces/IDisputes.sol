@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Answer, Evidence} from "./IInference.sol";
-import {Header, OpProof, Operand} from "./IReferee.sol";
+import {Answer, Evidence, IInference} from "./IInference.sol";
+import {IModels} from "./IModels.sol";
+import {Header, IReferee, OpProof, Operand} from "./IReferee.sol";
+import {IStaking} from "./IStaking.sol";
 
 /// @notice Whose move it is, and which.
 enum Phase {
@@ -46,15 +48,22 @@ struct DisputeParams {
 /// @title The games
 /// @notice One honest challenger who has the model and the input makes any wrong answer lose, by arithmetic alone.
 /// The operator reveals its own trace, the challenger narrows down to one word of it, and the referee recomputes that word from the operator's own operands.
-/// @dev A game is named by the answer and the challenger, and every move opens the node that stands in the game: a move cannot land on another position after a re-org.
+/// @dev Amounts are in wei of OPG, times in unix seconds.
+///
+/// A game is named by the answer and the challenger, and every move opens the node that stands in the game: a move cannot land on another position after a re-org.
 /// Moves that prove themselves by hashing may be sent by anyone. Silence loses: each side has a chess clock, and at least `moveSeconds` for each move.
 interface IDisputes {
+    /// @notice `challenger` put up `bond` against an answer, and has begun a game; the operator stands to lose `penalty`. Both in wei of OPG.
     event Opened(bytes32 indexed gameId, bytes32 indexed answerHash, address indexed challenger, Answer answer, uint256 bond, uint256 penalty);
     /// @notice The operator bound itself to a trace. `children` are the nodes of its first level.
     event TraceRevealed(bytes32 indexed gameId, bytes32 traceRoot, bytes32[] children);
+    /// @notice The operator (or anyone) opened the node that stood in the game: these are all nodes of the next level under it.
     event NodesRevealed(bytes32 indexed gameId, bytes32[] children);
+    /// @notice The challenger goes on to `node`, which is number `index` among all nodes of its height.
     event Picked(bytes32 indexed gameId, uint256 index, bytes32 node);
+    /// @notice The challenger says that the result of operation `opIndex` is wrong: a tensor of `wordCount` words that the operator committed to by `tensorRoot`.
     event Blamed(bytes32 indexed gameId, uint256 opIndex, bytes32 tensorRoot, uint256 wordCount);
+    /// @notice The 64 words in which the challenger sees a wrong one.
     event ChunkRevealed(bytes32 indexed gameId, bytes chunk);
     /// @notice The referee computed `right` where the operator's trace has `claimed`.
     event Proven(bytes32 indexed gameId, uint256 opIndex, uint256 element, uint32 claimed, uint32 right);
@@ -65,20 +74,27 @@ interface IDisputes {
     /// @notice Another game had refuted the answer; the bond went back.
     event Mooted(bytes32 indexed gameId, bytes32 indexed answerHash);
 
+    /// @notice The answer could be disputed up to and including second `until`.
     error WindowOver(uint256 until);
     /// @notice This challenger already plays, or played, against this answer.
     error AlreadyOpened(bytes32 gameId);
+    /// @notice Nobody opened such a game.
     error NoSuchGame(bytes32 gameId);
     /// @notice The game waits for another move.
     error WrongPhase(bytes32 gameId, Phase phase);
+    /// @notice Only the operator or its serving key reveals its trace.
     error NotTheOperator(address caller);
+    /// @notice Only who opened the game picks, blames and proves.
     error NotTheChallenger(address caller);
     /// @notice The time for this move is over; only `claimTimeout` is left.
     error TooLate(uint256 deadline);
+    /// @notice The side to move has up to and including second `deadline`.
     error NotTimedOut(uint256 deadline);
     /// @notice The answer given is not the one that this game is about.
     error WrongAnswer(bytes32 gameId);
+    /// @notice The header is not that of the version's program.
     error WrongProgram(bytes32 programRoot);
+    /// @notice A level is revealed as a whole: `needed` nodes.
     error WrongChildCount(uint256 given, uint256 needed);
     /// @notice A path has one hash for each level of the tree that it climbs.
     error WrongPathLength(uint256 given, uint256 needed);
@@ -86,6 +102,7 @@ interface IDisputes {
     error WrongNode(bytes32 given, bytes32 needed);
     /// @notice The revealed output roots are not the signed output, or not part of the trace.
     error WrongOutputs(bytes32 given, bytes32 needed);
+    /// @notice The revealed level has `count` nodes, from 0 on.
     error NoSuchChild(uint256 child, uint256 count);
     /// @notice The picked node lies in the padding and is right: there is nothing to prove there.
     error NothingThere(uint256 index);
@@ -97,9 +114,10 @@ interface IDisputes {
     error PaddingNotZero();
     /// @notice The referee agrees with the operator.
     error NoContradiction(uint256 element, uint32 word);
+    /// @notice No game has refuted the answer: this one is not moot.
     error AnswerNotRefuted(bytes32 answerHash);
 
-    /// @notice Opens a game against an answer; takes the bond (needs an allowance). The caller is the challenger.
+    /// @notice Opens a game against an answer; takes the bond (needs an allowance). The caller is the challenger, once for each answer, while that can be disputed.
     function open(Answer calldata answer, Evidence calldata evidence) external returns (bytes32 gameId);
 
     /// @notice Operator: binds itself to a trace and reveals its first level. Only the operator or its serving key.
@@ -152,7 +170,8 @@ interface IDisputes {
         Operand[] calldata operands
     ) external;
 
-    /// @notice Ends a game whose side to move let its time run out. Anyone may call; the other side wins.
+    /// @notice Ends a game whose side to move let its time run out. Anyone may call; the other side wins. But for a challenger that fell silent when another game had refuted
+    /// the answer: its bond goes back (`Mooted`).
     function claimTimeout(bytes32 gameId, Answer calldata answer) external;
 
     /// @notice Ends a game against an answer that another game has refuted; the bond goes back to the challenger. Anyone may call.
@@ -179,6 +198,37 @@ interface IDisputes {
     /// @notice The time that a side has for a move even when its total is used up.
     function moveSeconds() external view returns (uint256);
 
-    /// @notice The longest that any game can last.
+    /// @notice The bounds within which an instance is deployed, else `OutOfBounds`: of `bond` and `penalty` in wei of OPG, of the clocks in seconds.
+    function MIN_STAKES() external view returns (uint256);
+    /// @notice See `MIN_STAKES`.
+    function MAX_STAKES() external view returns (uint256);
+    /// @notice See `MIN_STAKES`.
+    function MIN_CLOCK_SECONDS() external view returns (uint256);
+    /// @notice See `MIN_STAKES`.
+    function MAX_CLOCK_SECONDS() external view returns (uint256);
+    /// @notice See `MIN_STAKES`.
+    function MIN_MOVE_SECONDS() external view returns (uint256);
+    /// @notice See `MIN_STAKES`.
+    function MAX_MOVE_SECONDS() external view returns (uint256);
+
+    /// @notice Levels are revealed at most so many bits at a time: 256 nodes are 8 kB of calldata.
+    function MAX_LEVEL_BITS() external view returns (uint256);
+
+    /// @notice The most moves that one side can have to make in one game.
+    function MAX_MOVES_PER_SIDE() external view returns (uint256);
+
+    /// @notice Where the programs of the versions are.
+    function models() external view returns (IModels);
+
+    /// @notice Where the stake is that a liar loses.
+    function staking() external view returns (IStaking);
+
+    /// @notice Whose answers are disputed here.
+    function inference() external view returns (IInference);
+
+    /// @notice Who recomputes one element.
+    function referee() external view returns (IReferee);
+
+    /// @notice The longest that any game can last, in seconds.
     function maxGameSeconds() external view returns (uint256);
 }

@@ -6,9 +6,12 @@ pragma solidity 0.8.37;
 /// all that the facade can do is to ask for that user.
 /// @dev It also holds whatever OPG is sent to it.
 interface IEscrow {
+    /// @notice The user sent `amount`, in wei of OPG, to `to`.
     event EscrowWithdrawn(address indexed to, uint256 amount);
 
+    /// @notice Only `user` takes money out.
     error NotTheUser(address caller, address user);
+    /// @notice Only `facade` asks.
     error NotTheFacade(address caller, address facade);
     /// @notice There is less than that, with all that came back.
     error NotEnoughEscrow(uint256 available, uint256 needed);
@@ -28,5 +31,9 @@ interface IEscrow {
     /// @notice What can be spent or taken out now, in wei of OPG: held here, or owed by `Inference` and `Staking`.
     function available() external view returns (uint256);
 
+    /// @notice Who asks for the user.
+    function facade() external view returns (address);
+
+    /// @notice Whose purse it is.
     function user() external view returns (address);
 }

@@ -21,10 +21,12 @@ struct Action {
 interface IGenesis {
     /// @notice A step ran; `next` commits to those that are left.
     event StepRun(bytes32 next);
+    /// @notice Part number `part` is at `at`.
     event PartCreated(uint8 indexed part, address indexed at);
 
     /// @notice Only the step that was committed to can run.
     error NotTheNextStep(bytes32 given, bytes32 next);
+    /// @notice Parts have the numbers 1 to 127.
     error NoSuchPart(uint8 part);
 
     /// @notice Commits to the steps that are left: keccak256(abi.encode(step, commitment to those after it)). Zero when all have run.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IModels} from "./IModels.sol";
+
 /// @notice What an operator signs (EIP-712, domain `OPG Inference`, version `1`, this chain and the Inference contract).
 struct Answer {
     bytes32 request; // hash of the user's request, or the id of an on-chain one
@@ -76,6 +78,7 @@ interface IAnswerReceiver {
 
 /// @title Answers, their finality, and on-chain requests
 /// @notice Every request ends paid or refunded. Nothing final is disputable, nothing disputable is final.
+/// @dev Amounts are in wei of OPG, times in unix seconds, gas in gas.
 interface IInference {
     /// @notice Requests made from now on lock so much of the operator's stake.
     event CollateralSet(uint96 amount);
@@ -83,7 +86,9 @@ interface IInference {
     event ProtocolFeeSet(uint16 bps);
     /// @notice The operator answers on-chain requests for this version from this price on. Price `type(uint96).max`: no longer.
     event Offered(address indexed operator, uint256 indexed versionId, uint96 price);
+    /// @notice `request` is open: its fee is held here, its collateral is locked in `Staking`, and its terms are these for ever. `inputs` are the packed words.
     event Requested(bytes32 indexed requestId, address indexed operator, uint256 indexed versionId, Request request, bytes[] inputs);
+    /// @notice The operator answered in time; the answer is recorded and can be disputed for a window.
     event Fulfilled(bytes32 indexed requestId, bytes32 indexed answerHash, Answer answer, bytes[] outputs);
     /// @notice `callbackSucceeded` is false, too, when there was nothing to call.
     event Finalised(bytes32 indexed requestId, bytes32 indexed answerHash, bool callbackSucceeded);
@@ -92,47 +97,70 @@ interface IInference {
     event Expired(bytes32 indexed requestId, uint256 slashed);
     /// @notice The answer was refuted; the fee went back.
     event Refunded(bytes32 indexed requestId, bytes32 indexed answerHash);
+    /// @notice The operator committed to `count` answers, the leaves of the list tree `root`; they can be fetched at `cid`.
     event Committed(uint256 indexed batchId, address indexed operator, bytes32 root, uint32 count, string cid);
+    /// @notice An answer from off chain is recorded with all its data, and can be disputed for a window.
     event Surfaced(bytes32 indexed answerHash, Answer answer, bytes[] inputs, bytes[] outputs);
     /// @notice `amount` of the user's credit was used for a request.
     event CreditSpent(address indexed user, uint256 amount);
+    /// @notice A game of module `disputer` began: `openGames` run against this answer now, and it cannot become final meanwhile.
     event Contested(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
+    /// @notice A game ended, either way; `openGames` are left.
     event Released(bytes32 indexed answerHash, address indexed disputer, uint32 openGames);
+    /// @notice The answer is wrong, for ever.
     event Refuted(bytes32 indexed answerHash);
 
+    /// @notice The version, or this contract, does not offer this way to finality: see `Mode`.
     error ModeNotSupported(uint8 mode);
     /// @notice The model's owner takes no new requests for this version.
     error DeprecatedVersion(uint256 version);
+    /// @notice The inputs have other numbers of words than the version takes. Hashes as in `Version.inputsHash`.
     error WrongInputShape(bytes32 given, bytes32 needed);
     /// @notice A tensor is empty or not a whole number of words.
     error BadTensor(uint256 index, uint256 byteLength);
+    /// @notice The operator does not answer on-chain requests for this version.
     error NotOffered(address operator, uint256 versionId);
+    /// @notice The operator asks for more.
     error FeeTooLow(uint256 fee, uint256 price);
+    /// @notice Deadlines lie between these two seconds.
     error BadDeadline(uint256 deadline, uint256 earliest, uint256 latest);
+    /// @notice A callback gets at most `max` gas.
     error TooMuchCallbackGas(uint256 wanted, uint256 max);
+    /// @notice The operator is in jail, or has less stake than this call needs.
     error OperatorNotLive(address operator);
     /// @notice The request is not in the state that this call needs (unknown, already answered, or ended).
     error WrongRequestState(bytes32 requestId);
+    /// @notice The request could be answered up to and including second `deadline`.
     error DeadlinePassed(uint256 deadline);
+    /// @notice The operator has up to and including second `deadline` to answer.
     error DeadlineNotPassed(uint256 deadline);
+    /// @notice Only the operator or its serving key.
     error NotTheOperator(address caller, address operator);
+    /// @notice The answer can still be disputed, or a game runs against it, or it is refuted.
     error NotFinal(bytes32 answerHash);
+    /// @notice No game has refuted the answer.
     error NotRefuted(bytes32 answerHash);
     /// @notice A second later the fee can go back.
     error AnsweredThisSecond(bytes32 answerHash);
     /// @notice Outputs that are not those of the answer. Bundles; in `finalise`, which knows the answer by its hash alone, answer hashes.
     error WrongOutputs(bytes32 given, bytes32 needed);
+    /// @notice Inputs that are not those of the answer. Bundles.
     error WrongInputs(bytes32 given, bytes32 needed);
     /// @notice The gas left would not give the callback what the request paid for, or the penalty what it may need.
     error NotEnoughGas(uint256 left, uint256 needed);
+    /// @notice A batch has one answer at least.
     error EmptyBatch();
+    /// @notice Batches count from 1.
     error NoSuchBatch(uint256 batchId);
     /// @notice The signature, its key, or the batch path does not make this answer the operator's.
     error NotTheOperatorsAnswer(bytes32 answerHash);
+    /// @notice The answer is dated ahead; it counts from second `issuedAt` on.
     error IssuedInTheFuture(uint256 issuedAt);
     /// @notice It can no longer be disputed.
     error WindowOver(uint256 until);
+    /// @notice The answer is on chain with its data.
     error AlreadyRecorded(bytes32 answerHash);
+    /// @notice The answer is wrong, and stays so.
     error AnswerRefuted(bytes32 answerHash);
     /// @notice No game runs against this answer.
     error NotContested(bytes32 answerHash);
@@ -149,7 +177,7 @@ interface IInference {
 
     /// @notice Asks one operator on chain, locks the operator's collateral. Takes the fee from the caller's credit when that covers it,
     /// else all of it from its wallet (needs an allowance).
-    /// @dev There is no way to cancel. What goes back, and the bounty if the operator is late, is credited to the caller, here and in `Staking`.
+    /// @dev Refused while the guardian pauses requests. There is no way to cancel. What goes back, and the bounty if the operator is late, is credited to the caller, here and in `Staking`.
     /// @param operator Must be live and offer this version for at most `fee`.
     /// @param inputs Each input tensor as packed big-endian words; their lengths are the version's.
     /// @param mode How the answer becomes final, see `Mode`; the version has to support it.
@@ -252,9 +280,24 @@ interface IInference {
     /// @notice The treasury's part of a request's fee.
     function protocolFeeBps() external view returns (uint16);
 
-    /// @notice Sets `collateral` for requests to come. Only by vote.
+    /// @notice The most gas that a callback can be given.
+    function maxCallbackGas() external view returns (uint32);
+
+    /// @notice Who gets the protocol's part of each fee.
+    function treasury() external view returns (address);
+
+    /// @notice Where models, their versions and their shares are.
+    function models() external view returns (IModels);
+
+    /// @notice Its holder counts the games against answers, and tells how they ended.
+    function DISPUTER_ROLE() external view returns (bytes32);
+
+    /// @notice Whether a module lost `DISPUTER_ROLE`; it never gets it again.
+    function retired(address module) external view returns (bool);
+
+    /// @notice Sets `collateral` for requests to come, in wei of OPG: 1 to 10,000,000 OPG, else `OutOfBounds`. Only by vote.
     function setCollateral(uint96 amount) external;
 
-    /// @notice Sets `protocolFeeBps` for requests to come. Only by vote.
+    /// @notice Sets `protocolFeeBps` for requests to come: 0 to 1,000 basis points, else `OutOfBounds`. Only by vote.
     function setProtocolFeeBps(uint16 bps) external;
 }

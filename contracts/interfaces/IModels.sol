@@ -46,7 +46,9 @@ interface IModels {
     event VersionPublished(uint256 indexed versionId, uint256 indexed modelId, Version version, Header header);
     /// @notice The owner advises against a version.
     event VersionDeprecated(uint256 indexed versionId, uint256 indexed modelId);
+    /// @notice The owner stated what the model may be used for. Never changes.
     event LicenceSet(uint256 indexed modelId, string licence);
+    /// @notice The owner says where more can be read.
     event MetadataUriSet(uint256 indexed modelId, string uri);
 
     /// @notice The name is empty, longer than 64 bytes, or has a byte that is not printable ASCII, a quote or a backslash.
@@ -65,6 +67,7 @@ interface IModels {
     error LicenceIsSet(uint256 modelId);
     /// @notice Empty, longer than 256 bytes, or with a byte that is not printable ASCII, a quote or a backslash.
     error BadText(string text);
+    /// @notice It is for ever already.
     error AlreadyDeprecated(uint256 versionId);
     /// @notice Only the model's owner may do this.
     error NotModelOwner(uint256 modelId, address caller);
@@ -140,6 +143,24 @@ interface IModels {
         external
         view
         returns (uint16 feeBps, uint8 depth, uint256[] memory modelIds, uint256[] memory parts);
+
+    /// @notice The model that `registrant` registered under this name; zero when there is none. Who owns it now may be somebody else.
+    function modelIdOf(address registrant, string calldata name) external view returns (uint256 modelId);
+
+    /// @notice How many models there are; the first has the id 1.
+    function modelCount() external view returns (uint256);
+
+    /// @notice How many versions there are, of all models; the first has the id 1.
+    function versionCount() external view returns (uint256);
+
+    /// @notice The most that a model takes from each fee, all its ancestors' parts included, in basis points.
+    function MAX_FEE_BPS() external view returns (uint16);
+
+    /// @notice The most accounts that one fee for a model is split among, besides the operator and the treasury.
+    function MAX_PAYEES() external view returns (uint256);
+
+    /// @notice The most generations above a model.
+    function MAX_DEPTH() external view returns (uint256);
 
     /// @notice Empty until it is set.
     function licenceOf(uint256 modelId) external view returns (string memory);

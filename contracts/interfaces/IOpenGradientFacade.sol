@@ -25,14 +25,21 @@ struct Preference {
 /// @dev It has no owner and holds no money: each user has an `Escrow` of its own.
 /// Warning: the SDK believes what the node at its `api_url` tells it. The answer on chain is what counts.
 interface IOpenGradientFacade is IOpenGradient {
+    /// @notice The purse of `user` is at `escrow`.
     event EscrowOpened(address indexed user, IEscrow escrow);
+    /// @notice `amount` wei of OPG went into the purse of `user`.
     event Deposited(address indexed user, uint256 amount);
+    /// @notice From now on no question of `user` costs more than `maxFee` wei of OPG.
     event MaxFeeSet(address indexed user, uint96 maxFee);
+    /// @notice Questions of `user` about `modelId` go to this version and operator from now on; zeros: the default ones.
     event Preferred(address indexed user, string modelId, uint64 versionId, address operator);
     /// @notice `modelId` means this version from now on, for who prefers no other.
     event Bound(string modelId, uint256 indexed versionId);
+    /// @notice The inputs of a version have these names and shapes, for ever.
     event Described(uint256 indexed versionId, NamedInput[] inputs);
+    /// @notice Who is asked by default: the cheapest of them that can take the request on.
     event OperatorsSet(uint256 indexed versionId, address[] operators);
+    /// @notice A question went out as request `requestId`, for `fee` wei of OPG.
     event Asked(
         bytes32 indexed requestId, address indexed user, uint256 indexed versionId, address operator, uint256 fee
     );
@@ -41,6 +48,7 @@ interface IOpenGradientFacade is IOpenGradient {
     error UnknownModel(string modelId);
     /// @notice The version's owner did not say what its inputs are called; see `describe`.
     error NotDescribed(uint256 versionId);
+    /// @notice A version is described once.
     error AlreadyDescribed(uint256 versionId);
     /// @notice The inputs' shapes are not those of the version, two have one name, or the bounds are not within 32 bits.
     error BadDescription(uint256 versionId);
@@ -48,8 +56,11 @@ interface IOpenGradientFacade is IOpenGradient {
     error BoundEarlier(string modelId, uint256 versionId);
     /// @notice The version was published under another content identifier.
     error OtherModel(string modelId, string published);
+    /// @notice The owner takes no new questions for this version.
     error DeprecatedModel(uint256 versionId);
+    /// @notice Only the owner of the version's model.
     error NotModelOwner(uint256 versionId, address caller);
+    /// @notice At most `max`.
     error TooManyOperators(uint256 count, uint256 max);
     /// @notice None of the listed operators could take the request on now. A user may prefer another one.
     error NoOperator(uint256 versionId);
@@ -57,8 +68,11 @@ interface IOpenGradientFacade is IOpenGradient {
     error FeeAboveMax(uint256 fee, uint256 maxFee);
     /// @notice The caller never paid in; see `deposit`.
     error NoEscrow(address user);
+    /// @notice Versions take numbers only.
     error StringsNotSupported();
+    /// @notice The version takes `needed` inputs.
     error WrongInputCount(uint256 given, uint256 needed);
+    /// @notice The question lacks an input that the version takes.
     error InputMissing(string name);
     /// @notice The shape is not the version's, or does not fit the number of values.
     error WrongShape(string name, uint32[] needed);
@@ -69,6 +83,7 @@ interface IOpenGradientFacade is IOpenGradient {
     /// @param maxFee What the caller pays at most for one answer, in wei of OPG: prices are the operators' and may rise.
     function deposit(uint256 amount, uint96 maxFee) external returns (IEscrow escrow);
 
+    /// @notice The most that one question of the caller may cost, in wei of OPG.
     function setMaxFee(uint96 maxFee) external;
 
     /// @notice Chooses the caller's own version or operator for a model.
@@ -92,16 +107,23 @@ interface IOpenGradientFacade is IOpenGradient {
     /// @notice Zero when the user has none.
     function escrowOf(address user) external view returns (IEscrow);
 
+    /// @notice The most that one question of `user` may cost, in wei of OPG.
     function maxFeeOf(address user) external view returns (uint96);
 
+    /// @notice The version and operator that `user` chose for a model; zeros: the default ones.
     function preferenceOf(address user, string calldata modelId) external view returns (Preference memory);
 
     /// @notice Zero when there is none.
     function versionOf(string calldata modelId) external view returns (uint256);
 
+    /// @notice Names and shapes of a version's inputs; empty until they are described.
     function inputsOf(uint256 versionId) external view returns (NamedInput[] memory);
 
+    /// @notice Who is asked by default for a version: the cheapest of them that can take the request on.
     function operatorsOf(uint256 versionId) external view returns (address[] memory);
+
+    /// @notice The most operators that a version can list.
+    function MAX_OPERATORS() external view returns (uint256);
 
     /// @notice Who would be asked now for how much. Reverts with `NoOperator`, `NotOffered`, or when the operator cannot take it on.
     function quote(uint256 versionId, address preferred) external view returns (address operator, uint96 fee);

@@ -6,7 +6,9 @@ import {IERC6372} from "@openzeppelin/contracts/interfaces/IERC6372.sol";
 /// @title Operators, what they and their delegators can lose, and what they earn
 /// @notice An operator's stake backs every answer that it signs. Its own stake is lost first, then what others have delegated to it.
 /// Stake that thaws stays slashable until it is withdrawn.
-/// @dev There are two pools for each operator: its own, and that of its delegators. Active and thawing stake hold shares of the same pool, so leaving earlier or
+/// @dev Amounts are in wei of OPG, times in unix seconds, shares of pools in units of their own.
+///
+/// There are two pools for each operator: its own, and that of its delegators. Active and thawing stake hold shares of the same pool, so leaving earlier or
 /// later gains nothing, and a slash touches nobody's books but the pool's. Income is never added to a pool: it is credited apart.
 /// Votes set `minStake`; the guardian can pause `stake` and `delegate` for a while. Nothing else changes or pauses.
 interface IStaking is IERC6372 {
@@ -22,6 +24,7 @@ interface IStaking is IERC6372 {
     event CommissionSet(address indexed operator, uint256 bps, uint256 since);
     /// @notice The operator can take on nothing new until it rehabilitates, at `until` at the earliest.
     event Jailed(address indexed operator, uint256 until);
+    /// @notice The operator is out of jail.
     event Rehabilitated(address indexed operator);
 
     /// @notice From now on an operator needs `amount` of its own active for anything new; `finishing` is enough to finish what it took on, up to and including
@@ -49,12 +52,15 @@ interface IStaking is IERC6372 {
         uint256 shares,
         uint256 until
     );
+    /// @notice A thaw was finished: `amount` was sent to `owner`, what the slashes left of it.
     event Unstaked(address indexed operator, address indexed owner, uint256 indexed thawId, uint256 amount);
 
     /* MODULES */
 
-    event Locked(address indexed operator, address indexed module, uint256 amount);
-    event Unlocked(address indexed operator, address indexed module, uint256 amount);
+    /// @notice `amount` of own stake stands behind `obligation` of `module` now.
+    event Locked(address indexed operator, address indexed module, bytes32 indexed obligation, uint256 amount);
+    /// @notice `obligation` is over, and `amount` free again.
+    event Unlocked(address indexed operator, address indexed module, bytes32 indexed obligation, uint256 amount);
     /// @notice `fromOwn + fromDelegated` was taken: `burned` of it will burn, `bounty` was credited to `beneficiary`.
     event Slashed(
         address indexed operator,
@@ -69,9 +75,12 @@ interface IStaking is IERC6372 {
     event PoolEnded(address indexed operator, bool own, uint256 epoch, uint256 dust);
     /// @notice Income: `own` was credited to the operator, `delegated` to its delegators.
     event Rewarded(address indexed operator, address indexed payer, uint256 own, uint256 delegated);
+    /// @notice All that had to burn did.
     event SlashedBurned(uint256 amount);
 
+    /// @notice Nothing was to be moved.
     error ZeroAmount();
+    /// @notice The zero address signs nothing.
     error ZeroKey();
     /// @notice The account never registered as an operator.
     error NotAnOperator(address account);
@@ -81,6 +90,7 @@ interface IStaking is IERC6372 {
     error StakeLocked(uint256 free, uint256 wanted);
     /// @notice Too little free stake to take on an obligation.
     error NotEnoughStake(address operator, uint256 free, uint256 wanted);
+    /// @notice It can be taken out from second `until` on.
     error ThawingNotOver(uint256 until);
     /// @notice The caller has no such thaw, or finished it.
     error NoSuchThaw(uint256 thawId);
@@ -88,6 +98,7 @@ interface IStaking is IERC6372 {
     error NotLocked(address operator, address module, uint256 locked, uint256 wanted);
     /// @notice The operator was slashed, and did not rehabilitate yet.
     error OperatorJailed(address operator, uint256 until);
+    /// @notice The operator is not in jail.
     error NotJailed(address operator);
     /// @notice The operator has less stake of its own than it needs.
     error BelowMinStake(uint256 active, uint256 minStake);
@@ -101,34 +112,38 @@ interface IStaking is IERC6372 {
     error TooManyOperators(uint256 max);
     /// @notice The pool has lost all but a billionth. It takes nothing more until it has ended.
     error PoolSpent(uint256 tokens, uint256 shares);
+    /// @notice Nothing has to burn.
     error NothingToBurn();
     /// @notice The past is only known up to the second before this one.
     error ERC5805FutureLookup(uint256 timepoint, uint48 clock);
 
     /* CHOSEN BY VOTE */
 
-    /// @notice Sets `minStake`. What an operator took on before, it can finish: see `mayFinish`.
+    /// @notice Sets `minStake`, in wei of OPG: 1 to 10,000,000 OPG, else `OutOfBounds`. Only by vote. What an operator took on before, it can finish: see `mayFinish`.
     function setMinStake(uint256 amount) external;
 
     /* OPERATORS */
 
     /// @notice Registers the caller as an operator, or changes its key and endpoint.
     /// @dev Warning: keys are for ever. A retired key is liable for what it could sign while it was in use, and cannot come back.
+    /// @param endpoint URL at which the operator serves; not checked here.
     /// @param key Signs answers from now on. An EOA, or a contract that implements ERC-1271.
     function register(address key, string calldata endpoint) external;
 
     /// @notice Adds to the caller's own stake. Needs an allowance. It has a part in the income after `thawingSeconds`.
-    /// @dev A pause of new stake does not hold for an operator with locks: more stake may be what it needs to finish.
+    /// @dev Warning: adding again before that starts the time anew for all that does not earn yet.
+    /// A pause of new stake does not hold for an operator with locks: more stake may be what it needs to finish.
     function stake(uint256 amount) external;
 
-    /// @notice Begins to take own stake out.
+    /// @notice Begins to take own stake out, first what does not earn yet; never what is locked (`StakeLocked`).
     /// @dev Warning: it stays slashable until `finishThaw`, also after it has thawed.
+    /// @return thawId For `finishThaw`.
     function startThaw(uint256 amount) external returns (uint256 thawId);
 
     /// @notice Takes out what has thawed, own or delegated: the shares' worth, less than asked for when it was slashed meanwhile. Sent to the caller.
     function finishThaw(uint256 thawId) external returns (uint256 amount);
 
-    /// @notice How much of the delegators' part of the income the caller keeps. Less takes effect at once, and so does anything while nobody has delegated; more after
+    /// @notice How much of the delegators' part of the income the caller keeps, at most `MAX_COMMISSION_BPS` (else `OutOfBounds`). Less takes effect at once, and so does anything while nobody has delegated; more after
     /// `thawingSeconds`, and by no more than `MAX_COMMISSION_STEP_BPS`. Announcing again replaces what was announced.
     function setCommission(uint256 bps) external;
 
@@ -145,7 +160,9 @@ interface IStaking is IERC6372 {
     function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external;
 
     /// @notice Begins to take delegated stake out; it earns nothing from now on.
-    /// @dev Warning: it stays slashable until `finishThaw`, also after it has thawed.
+    /// @dev Warning: what has gathered for the operator and was not sent on (`IIncomes.payIncome`) has no part for it any more.
+    /// Warning: it stays slashable until `finishThaw`, also after it has thawed.
+    /// @return thawId For `finishThaw`.
     function undelegate(address operator, uint256 amount) external returns (uint256 thawId);
 
     /// @notice Credits a delegator's income up to now, and lets stake earn that has become warm. Anyone may call.
@@ -158,14 +175,18 @@ interface IStaking is IERC6372 {
     /// @dev Costs little while nobody delegates. Never reverts but for want of money.
     function reward(address operator, uint256 amount) external;
 
-    /// @notice Sets own stake aside behind an obligation. Only modules with `LOCKER_ROLE`. Delegated stake backs answers, but no obligation waits for it.
-    function lock(address operator, uint256 amount) external;
+    /// @notice Sets own stake aside behind an obligation. Only modules with `LOCKER_ROLE`; not in jail. Delegated stake backs answers, but no obligation waits for it.
+    /// @param obligation Why, in the module's own terms: `Inference` gives the id of the request. It is said in the events; kept is the sum of each module.
+    function lock(address operator, uint256 amount, bytes32 obligation) external;
 
     /// @notice Frees what was set aside. Only the module that locked it, with or without the role now.
-    function unlock(address operator, uint256 amount) external;
+    /// @param obligation As it was locked for.
+    function unlock(address operator, uint256 amount, bytes32 obligation) external;
 
     /// @notice Takes stake, the operator's own first: clamped to what there is, never reverts for lack of it. Of its own at least `burnBps` burns, and the rest is credited to
-    /// `beneficiary`; all of what is taken from delegators burns. The operator goes to jail. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
+    /// `beneficiary`; all of what is taken from delegators burns. The operator goes to jail, for `JAIL_SECONDS` from now on at least. Only modules with `SLASHER_ROLE`. Locks do not protect, and do not shrink.
+    /// @return slashed What was taken, own and delegated.
+    /// @return bounty What of it was credited to `beneficiary`.
     function slash(address operator, uint256 amount, address beneficiary) external returns (uint256 slashed, uint256 bounty);
 
     /// @notice Burns what has to burn. Anyone may call.
@@ -239,6 +260,24 @@ interface IStaking is IERC6372 {
     /// @notice How much of an operator's own stake burns when it is slashed, in basis points.
     function burnBps() external view returns (uint256);
 
-    /// @notice The own stake that makes an operator live.
+    /// @notice How long a slashed operator stays in jail at least, in seconds.
+    function JAIL_SECONDS() external view returns (uint256);
+
+    /// @notice The greatest commission, in basis points of the delegators' income.
+    function MAX_COMMISSION_BPS() external view returns (uint256);
+
+    /// @notice By how much a commission rises at once at most, in basis points.
+    function MAX_COMMISSION_STEP_BPS() external view returns (uint256);
+
+    /// @notice To how many operators one account can delegate: the bound of the sum that its votes are.
+    function MAX_OPERATORS() external view returns (uint256);
+
+    /// @notice Its holders may slash any operator.
+    function SLASHER_ROLE() external view returns (bytes32);
+
+    /// @notice Its holders may lock free stake behind an obligation.
+    function LOCKER_ROLE() external view returns (bytes32);
+
+    /// @notice The own stake that makes an operator live, in wei of OPG.
     function minStake() external view returns (uint256);
 }

@@ -27,6 +27,7 @@ CONTRACTS = (
     "Channels",
     "Referee",
     "Disputes",
+    "Equivocations",
     "OPGVotes",
     "OPGTimelock",
     "OPGGovernor",

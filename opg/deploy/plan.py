@@ -78,6 +78,7 @@ class Step:
 # who holds what; the wiring follows from it, and `opg verify-deployment` expects exactly this and nothing more
 ROLES = (
     Role("Staking", "SLASHER_ROLE", "Disputes"),
+    Role("Staking", "SLASHER_ROLE", "Equivocations"),
     Role("Staking", "SLASHER_ROLE", "Inference"),
     Role("Staking", "LOCKER_ROLE", "Inference"),
     Role("Inference", "DISPUTER_ROLE", "Disputes"),
@@ -110,6 +111,7 @@ def parts_of(network: Network) -> tuple[Part, ...]:
         Part("Channels", (opg, models, staking, brake, treasury, p.protocol_fee_bps, p.close_seconds)),
         Part("Referee"),
         Part("Disputes", (opg, models, staking, inference, referee, p.disputes())),
+        Part("Equivocations", (inference, staking, p.penalty)),
         Part("OpenGradientFacade", (opg, models, staking, inference)),
     )
 

@@ -47,7 +47,10 @@ def judge(made: Simulation) -> list[Finding]:
     findings = []
     for name, check in CHECKS.items():
         told = list(check(made))
-        findings += [Finding(name, verdict, text) for verdict, text in told] or [Finding(name, "good", OKAY[name])]
+        quiet = Finding(name, "good", OKAY[name])
+        if check in AFTERWARDS and not made.executed:
+            quiet = Finding(name, "look", "not known, for it was not executed")
+        findings += [Finding(name, verdict, text) for verdict, text in told] or [quiet]
     return findings
 
 
@@ -109,7 +112,10 @@ def readable(made: Simulation) -> Told:
 
 
 def described(made: Simulation) -> Told:
-    said = items(made.proposal.description)
+    said, wallets = items(made.proposal.words), streams(made.proposal.words)
+    hidden = sum(each not in "\r\n\t" and not each.isprintable() for each in made.proposal.words)
+    if hidden:
+        yield "look", f"the description has {hidden} characters that nobody sees, and that may turn or hide others"
     if len(said) != len(made.calls):
         yield "bad", f"the description numbers {len(said)} actions, the proposal has {len(made.calls)} calls"
     for number, ((sentence, code), call) in enumerate(zip(said, made.calls, strict=False), 1):
@@ -117,7 +123,7 @@ def described(made: Simulation) -> Told:
             yield "look", f"action {number} is described without the call itself; it is: {call}"
         elif code != str(call):
             yield "bad", f"action {number} is described as {code}, and is {call}"
-        yield from wording(number, sentence, call, streams(made.proposal.description))
+        yield from wording(number, sentence, call, wallets)
 
 
 def wording(number: int, sentence: str, call: Decoded, wallets: Mapping[str, Vesting]) -> Told:
@@ -154,6 +160,9 @@ def duplicates(made: Simulation) -> Told:
         if times > 1:
             one = next(call for call in made.calls if (call.target, call.data) == (target, data))
             yield "bad", f"{times} times the same: {one}"
+    for number, who, state in made.copies:
+        if state not in ("canceled", "defeated", "expired"):
+            yield "look", f"proposal {number} by {who}, {state}, says and does the same: both would do it twice"
 
 
 def ether(made: Simulation) -> Told:
@@ -166,7 +175,7 @@ def ether(made: Simulation) -> Told:
 
 
 def addresses(made: Simulation) -> Told:
-    known, wallets = contract_at(made.deployment), streams(made.proposal.description)
+    known, wallets = contract_at(made.deployment), streams(made.proposal.words)
     for number, call in enumerate(made.calls, 1):
         for (kind, name), value in zip(call.inputs, call.arguments, strict=True):
             if kind != "address":
@@ -214,27 +223,31 @@ def roles(made: Simulation) -> Told:
     for contract, event, args in made.events:
         if event in ("OwnershipTransferred", "TimelockChange"):
             yield "bad", f"{contract}: {event} {args}"
+        if event == "DelegateChanged" and to_checksum_address(args["delegator"]) == timelock:
+            to = to_checksum_address(args["toDelegate"])
+            if to != ZERO:
+                yield "bad", f"{known.get(to, to)} gets the votes of the treasury"
         if event == "GuardianSet":
             yield "look", f"the guardian becomes {args.get('guardian')}"
 
 
 def bounds(made: Simulation) -> Told:
-    limits = {
-        (each.contract, each.getter): each
-        for each in BOUNDS.values()
-        if isinstance(each.low, int) and isinstance(each.high, int)
-    }
+    limits = {(each.contract, each.getter): each for each in BOUNDS.values()}
+    limits["Channels", "protocolFeeBps"] = BOUNDS["protocol_fee_bps"]
     for view in made.views:
         limit = limits.get((view.contract, view.name))
-        if limit is None or not view.after.isdecimal():
+        before, after = view.before.later, view.after.later
+        if limit is None or not after.isdecimal():
             continue
-        value = int(view.after)
-        if not int(limit.low) <= value <= int(limit.high):
-            yield "bad", f"{view.contract}.{view.name} becomes {value}, outside {limit.low} … {limit.high}"
-        elif value in (limit.low, limit.high):
+        value = int(after)
+        low = limit.low if isinstance(limit.low, int) else 0  # where it is another parameter, the contract compares
+        high = limit.high if isinstance(limit.high, int) else 1 << 256
+        if not low <= value <= high:
+            yield "bad", f"{view.contract}.{view.name} becomes {value}, outside {low} … {high}"
+        elif value in (low, high):
             yield "look", f"{view.contract}.{view.name} becomes {value}, which is as far as the code allows"
-        elif view.before.isdecimal() and not int(view.before) <= LEAP * value <= LEAP**2 * int(view.before):
-            yield "look", f"{view.contract}.{view.name} becomes {value}, from {view.before}: is it in the right unit?"
+        elif before.isdecimal() and not int(before) <= LEAP * value <= LEAP**2 * int(before):
+            yield "look", f"{view.contract}.{view.name} becomes {value}, from {before}: is it in the right unit?"
     if "OutOfBounds" in made.error:
         yield "bad", f"a parameter would leave its bounds: {made.error}"
 
@@ -288,6 +301,7 @@ CHECKS: dict[str, Callable[[Simulation], Told]] = {
     "nobody's funds are touched": funds,
     "every exit still works": exits,
 }
+AFTERWARDS = (roles, bounds, delay, funds, exits)  # they look at what the execution did
 OKAY = {
     "it can be executed": "proposed, voted, queued and executed on a copy of the chain",
     "targets are the protocol's own, verified contracts": "their code is what this source compiles to",

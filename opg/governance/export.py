@@ -6,7 +6,7 @@ from typing import Any
 
 from opg.chain import Chain
 from opg.errors import BadInput
-from opg.governance.onchain import CHOICES
+from opg.governance.ballot import CHOICES, checked_choice
 from opg.governance.proposal import Proposal
 
 SAFE_VERSION = "1.0"
@@ -19,14 +19,12 @@ def transaction(chain: Chain, deed: str, proposal: Proposal, choice: str = "for"
     arguments: dict[str, tuple[str, list[Any]]] = {
         "submit": ("propose", [*parts, proposal.description]),
         "cancel": ("cancel", [*parts, proposal.description_hash]),
-        "vote": ("castVote", [proposal.id, CHOICES.get(choice, -1)]),
+        "vote": ("castVote", [proposal.id, CHOICES[checked_choice(choice)]]),
         "queue": ("queue", [*parts, proposal.description_hash]),
         "execute": ("execute", [*parts, proposal.description_hash]),
     }
     if deed not in arguments:
         raise BadInput(f"{deed!r} cannot be exported", "choose one of: " + ", ".join(arguments))
-    if choice not in CHOICES:
-        raise BadInput(f"{choice!r} is no vote", "choose one of: " + ", ".join(CHOICES))
     function, given = arguments[deed]
     return {"to": governor.address, "value": "0", "data": governor.encode_abi(function, given)}
 

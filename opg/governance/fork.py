@@ -9,21 +9,21 @@ from typing import Any
 import httpx
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_utils.abi import collapse_if_tuple
 from eth_utils.address import to_checksum_address
 from web3.exceptions import BadFunctionCallOutput
 from web3.logs import DISCARD
 
-from opg.chain import Chain, artifact
-from opg.chain.artifacts import decode_error, selector
+from opg.chain import Chain, EventReader, artifact
+from opg.chain.artifacts import decode_error
 from opg.chain.deployment import Deployment
 from opg.chain.local import LocalChain
-from opg.deploy.history import logs
 from opg.errors import OPGError, refusal
 
 GAS = 16_777_216  # EIP-7825
 ETHER = 10**18
-TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+
+Event = tuple[str, str, dict[str, Any]]  # contract, name, arguments
 
 
 class Reverted(OPGError):
@@ -47,7 +47,9 @@ class Fork:
     """A copy of the chain behind `chain`, from its newest block on. Use it as a context manager."""
 
     def __init__(self, chain: Chain) -> None:
-        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, "--no-rate-limit", "--auto-impersonate")
+        # nothing is kept on disk: what was read of another chain of this id, or of a block that was reorganised, would stand for this one
+        options = ("--no-storage-caching", "--no-rate-limit", "--auto-impersonate")
+        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, *options)
         self.chain = self.local.chain
         self.chain.deployment = chain.deployment
 
@@ -96,53 +98,43 @@ class Fork:
         except (OPGError, BadFunctionCallOutput):
             return None
 
-    def views(self) -> dict[tuple[str, str], Any]:
-        """The values of all views without arguments, by contract and name; None where one reverts. One request for all."""
-        asked = [
-            (contract, entry)
-            for contract in self.deployment.addresses
-            for entry in artifact(contract).abi
-            if entry["type"] == "function" and entry["stateMutability"] in ("view", "pure") and not entry["inputs"]
-        ]
+    def read_at(self, block: int | str, contract: str, function: str, *arguments: Any) -> Any:
+        """A view's value at a block."""
+        return self.chain.contract(contract).functions[function](*arguments).call(block_identifier=block)  # type: ignore[arg-type]
+
+    def call_many(self, calls: list[tuple[str, bytes]], outputs: list[list[str]], second: int) -> list[Any]:
+        """What calls return when it is this second, by their types; None where one reverts. One request for all."""
         requests = [
             {
                 "jsonrpc": "2.0",
                 "id": number,
                 "method": "eth_call",
-                "params": [
-                    {"to": self.deployment.address(contract), "data": "0x" + selector(entry).hex()},
-                    "latest",
-                ],
+                "params": [{"to": to, "data": "0x" + data.hex()}, "latest", {}, {"time": hex(second)}],
             }
-            for number, (contract, entry) in enumerate(asked)
+            for number, (to, data) in enumerate(calls)
         ]
         answers = {each["id"]: each for each in httpx.post(self.local.url, json=requests, timeout=60).json()}
-        found: dict[tuple[str, str], Any] = {}
-        for number, (contract, entry) in enumerate(asked):
-            types = [collapse_if_tuple(dict(each)) for each in entry["outputs"]]
+        found: list[Any] = []
+        for number, types in enumerate(outputs):
             try:
                 values = decode(types, bytes.fromhex(answers[number]["result"][2:]))
-                found[contract, entry["name"]] = values[0] if len(values) == 1 else values
+                found.append(values[0] if len(values) == 1 else values)
             except (KeyError, DecodingError):
-                found[contract, entry["name"]] = None
+                found.append(None)
         return found
 
     def balance(self, account: str) -> int:
         """OPG in wei."""
         return int(self.chain.read("OPG", "balanceOf", account))
 
-    def accounts(self, topic: str, place: int) -> list[str]:
-        """Whom the token's events of a kind name in a topic, each once."""
-        found = logs(self.chain, self.deployment.address("OPG"), [topic], self.deployment.block)
-        return list(dict.fromkeys(to_checksum_address(bytes(each["topics"][place])[12:]) for each in found))
-
     def holders(self) -> dict[str, int]:
         """Everybody with OPG but the contracts of the protocol, the largest first."""
         contracts = {to_checksum_address(each) for each in self.deployment.addresses.values()}
-        held = {account: self.balance(account) for account in self.accounts(TRANSFER, 2) if account not in contracts}
-        return {account: amount for account, amount in sorted(held.items(), key=lambda each: -each[1]) if amount}
+        paid = EventReader(self.chain, [("OPG", "Transfer")]).read()
+        held = {account: self.balance(account) for account in {event.args["to"] for event in paid} - contracts}
+        return dict(sorted(((who, has) for who, has in held.items() if has), key=lambda each: (-each[1], each[0])))
 
-    def events(self, played: Played) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    def events(self, played: Played) -> Iterator[Event]:
         """Contract, name and arguments of every event of a transaction, in order; unknown ones under their address and topic."""
         names = {to_checksum_address(address): name for name, address in self.deployment.addresses.items()}
         for log in played.receipt["logs"]:

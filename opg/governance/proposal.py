@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -18,20 +18,21 @@ from opg.chain.artifacts import artifact, selector
 from opg.chain.deployment import Deployment
 from opg.errors import BadInput
 from opg.governance.script import Script
-from opg.governance.terms import Call, Term, Vesting
+from opg.governance.terms import Call, Term, Vesting, roles_of
 from opg.governance.vesting import wallet_address
 
 CODE_LINE = re.compile(r"^\s+`(.*)`\s*$")
 STREAM_LINE = re.compile(
     r"^\s+`Stream\(beneficiary=(0x[0-9a-fA-F]{40}), start=(\d{1,20}), seconds=(\d{1,20})\)`\s*$", re.M
 )
+MARK = re.compile(r"\s*#proposer=(0x[0-9a-fA-F]{40})\Z")  # as OpenZeppelin's Governor reads the end of a description
 MAX_BYTES = 128 * 1024  # of a transaction that nodes pass on
 ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the governor hashes into a proposal's number."""
+    """What the governor hashes into a proposal's number. Bytes of a description that are no UTF-8 are in it as lone surrogates."""
 
     targets: tuple[str, ...]
     values: tuple[int, ...]
@@ -40,7 +41,7 @@ class Proposal:
 
     @property
     def description_hash(self) -> bytes:
-        return keccak(text=self.description)
+        return keccak(self.description.encode("utf-8", "surrogateescape"))
 
     @property
     def id(self) -> int:
@@ -55,8 +56,28 @@ class Proposal:
         return len(encode(["address[]", "uint256[]", "bytes[]", "string"], arguments))
 
     @property
+    def words(self) -> str:
+        """The description for people: without the mark at its end."""
+        return MARK.sub("", self.description)
+
+    @property
+    def reserved(self) -> str | None:
+        """Who alone can propose it, by the mark at the description's end. None where anybody can, and cancel it then."""
+        found = MARK.search(self.description)
+        return to_checksum_address(found[1]) if found else None
+
+    @property
+    def unmarked(self) -> Proposal:
+        """The same calls and words, for whoever proposes them first. Its number tells whether two proposals are copies of each other."""
+        return replace(self, description=self.words)
+
+    def by(self, proposer: str) -> Proposal:
+        """The same calls and words, as this account alone can propose them."""
+        return replace(self, description=f"{self.words}\n\n#proposer={to_checksum_address(proposer)}")
+
+    @property
     def title(self) -> str:
-        first = next((line for line in self.description.splitlines() if line.strip()), "")
+        first = next((line for line in self.words.splitlines() if line.strip()), "")
         return first.lstrip("# ").strip() or "(no title)"
 
 
@@ -71,22 +92,29 @@ class Decoded:
     arguments: tuple[Any, ...]
     value: int
     data: bytes
+    known: tuple[str, ...] = ()  # each argument as people read it, see `named`
 
     def __str__(self) -> str:
         """The canonical line: what the description repeats."""
+        return self._line(map(shown, self.arguments))
+
+    @property
+    def readable(self) -> str:
+        """The same with the names of roles and contracts."""
+        return self._line(self.known)
+
+    def _line(self, arguments: Iterable[str]) -> str:
         place = self.contract or self.target
         paid = f" with {self.value} wei" if self.value else ""
         if self.function is None:
             return f"{place}: 0x{self.data.hex()}{paid}"
-        listed = ", ".join(
-            f"{name}={shown(value)}" if name else shown(value)
-            for (_, name), value in zip(self.inputs, self.arguments, strict=True)
-        )
+        told = zip(self.inputs, arguments, strict=True)
+        listed = ", ".join(f"{name}={value}" if name else value for (_, name), value in told)
         return f"{place}.{self.function}({listed}){paid}"
 
 
 def build(script: Script, deployment: Deployment) -> Proposal:
-    """The proposal that a script makes on one deployment. Raises `BadInput` for arguments that do not fit."""
+    """The proposal that a script makes on one deployment, unmarked. Raises `BadInput` for arguments that do not fit."""
     targets, calldatas, items = [], [], []
     for number, (said, call) in enumerate(script.actions, 1):
         target = deployment.address(call.contract)
@@ -135,7 +163,10 @@ def decode_call(deployment: Deployment, target: str, value: int, data: bytes) ->
             break
         if canonical:
             inputs = tuple(zip(types, (each["name"].rstrip("_") for each in entry["inputs"]), strict=True))
-            return Decoded(target, name, entry["name"], inputs, arguments, value, data)
+            known = (
+                named(deployment, name, argument, each) for (_, argument), each in zip(inputs, arguments, strict=True)
+            )
+            return Decoded(target, name, entry["name"], inputs, arguments, value, data, tuple(known))
     return Decoded(target, name, None, (), (), value, data)
 
 
@@ -169,9 +200,25 @@ def streams(description: str) -> dict[str, Vesting]:
     return {wallet_address(each): each for each in found if each.start + each.seconds < 2**64}
 
 
+def paid_streams(deployment: Deployment, proposal: Proposal) -> list[Vesting]:
+    """Those of a description's streams that its calls pay into."""
+    paid = {to_checksum_address(call.arguments[0]) for call in decode_proposal(deployment, proposal)
+            if (call.contract, call.function) == ("OPG", "transfer")}  # fmt: skip
+    return [terms for wallet, terms in streams(proposal.words).items() if wallet in paid]
+
+
 def contract_at(deployment: Deployment) -> Mapping[str, str]:
     """Names by address."""
     return {to_checksum_address(address): name for name, address in deployment.addresses.items()}
+
+
+def named(deployment: Deployment, contract: str, argument: str, value: Any) -> str:
+    """An argument of a contract's function or event, as people read it: a role or a contract of the deployment by its name, the rest exactly."""
+    if isinstance(value, bytes) and argument.lower().endswith("role"):
+        return roles_of([contract]).get(value, shown(value))
+    if isinstance(value, str) and is_address(value):
+        return contract_at(deployment).get(to_checksum_address(value), shown(value))
+    return shown(value)
 
 
 def shown(value: Any) -> str:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from opg.addresses import checked
 from opg.errors import BadInput, OPGError
-from opg.governance.terms import Action, Call
+from opg.governance.terms import Action, Call, Vesting
 
 NAME = re.compile(r"(\d{4}_\d{2}_\d{2})_([a-z0-9]+(?:_[a-z0-9]+)*)\.py")
 NUMBERED = re.compile(r"^\s*(\d+)\.\s+(.*\S)\s*$")
@@ -23,6 +24,8 @@ Why: one paragraph that a voter can decide by.
 
 from opg.governance import OPGGovernor, set_, tokens
 
+# PROPOSER = "0x…"  # whose key submits it: tells it from copies that others propose
+
 ACTIONS = [
     ("Set the votes that a proposal needs to 2 OPG", set_(OPGGovernor.proposalThreshold, tokens(2))),
 ]
@@ -31,12 +34,18 @@ ACTIONS = [
 
 @dataclass(frozen=True)
 class Script:
-    """What a proposal file says: a title, a reason, and actions in order."""
+    """What a proposal file says: a title, a reason, and actions in order; perhaps who proposes it."""
 
     path: Path
     title: str
     reason: str
     actions: list[Action]
+    proposer: str | None = None
+
+    @property
+    def streams(self) -> list[Vesting]:
+        """What it pays into over time."""
+        return [each for _, call in self.actions for each in call.arguments if isinstance(each, Vesting)]
 
 
 def load_script(path: Path) -> Script:
@@ -73,7 +82,7 @@ def load_script(path: Path) -> Script:
             f"{path.name}: the docstring's numbered list and ACTIONS do not say the same, in the same order",
             "repeat each action's description, word for word",
         )
-    return Script(path, title, reason, actions)
+    return Script(path, title, reason, actions, _proposer(path, made.get("PROPOSER")))
 
 
 def new_script(slug: str, folder: Path, today: date) -> Path:
@@ -86,6 +95,15 @@ def new_script(slug: str, folder: Path, today: date) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(TEMPLATE.format(title=slug.replace("_", " ").capitalize()))
     return path
+
+
+def _proposer(path: Path, given: object) -> str | None:
+    if given is None:
+        return None
+    try:
+        return checked(given if isinstance(given, str) else repr(given))
+    except BadInput as problem:
+        raise BadInput(f"{path.name}: PROPOSER: {problem}", problem.advice) from None
 
 
 def _docstring(path: Path, text: str) -> tuple[str, str, list[str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,27 +10,19 @@ from eth_utils.address import to_checksum_address
 from opg.chain import Chain
 from opg.chain.deployment import Deployment
 from opg.errors import OPGError
+from opg.governance.ballot import CHOICES
 from opg.governance.exits import Exits
-from opg.governance.fork import Fork, Played, Reverted
-from opg.governance.onchain import CHOICES, State
-from opg.governance.proposal import Decoded, Proposal, decode_proposal, shown
+from opg.governance.fork import Event, Fork, Played, Reverted
+from opg.governance.onchain import Governance, State
+from opg.governance.proposal import Decoded, Proposal, decode_proposal
+from opg.governance.views import View, Views
+from opg.governance.voters import Voter, possible_voters, voters_at
+from opg.words import shown as amount
 
 HOLDERS = ("Staking", "Channels", "Inference", "Disputes")  # of other people's OPG
 TREASURY = "OPGTimelock"
 ANYBODY = to_checksum_address("0x" + "a11ce".rjust(40, "0"))  # may queue and execute
 ENDED = (State.CANCELED, State.DEFEATED, State.EXPIRED, State.EXECUTED)
-PASSING = frozenset({"clock"})  # views that change by themselves
-DELEGATED = "0xdec2bacdd2f05b59de34da9b523dff8be42e5e38e818c82fdb0bae774387a724"  # DelegateVotesChanged
-
-
-@dataclass(frozen=True)
-class View:
-    """A view without arguments whose value is another one afterwards."""
-
-    contract: str
-    name: str
-    before: str
-    after: str
 
 
 @dataclass
@@ -45,10 +35,17 @@ class Simulation:
     chain_id: int
     block: int
     time: int  # seconds, of that block
+    proposer: str = ""  # who made it; where nobody has, who would today
+    submitted: bool = False
+    copies: list[tuple[int, str, str]] = field(
+        default_factory=list
+    )  # others of the same words: number, proposer, state
+    voters: list[Voter] = field(default_factory=list)  # who can vote, the most votes first, with those that were lent
+    quorum: int = 0  # votes
     lent: int = 0  # votes that nobody has delegated today and the simulation needed
     steps: list[Played] = field(default_factory=list)
     error: str = ""  # why it stopped; empty when it was executed
-    events: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     slots: list[tuple[str, str, str, str]] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     held: dict[str, tuple[int, int]] = field(default_factory=dict)  # OPG of each contract, before and after
@@ -68,8 +65,13 @@ def simulate(chain: Chain, proposal: Proposal, with_exits: bool = True) -> Simul
 
     A proposal that exists already is played from where it stands. What a proposal breaks is in the result, never raised.
     """
+    governance = Governance(chain)
+    copies = [(number, who, governance.state(copy).name.lower())
+              for number, copy, who in governance.copies(proposal) if number != proposal.id]  # fmt: skip
     with Fork(chain) as fork:
-        return _Stage(fork, proposal, with_exits).play()
+        made = _Stage(fork, proposal, with_exits).play()
+    made.copies = copies
+    return made
 
 
 class _Stage:
@@ -77,22 +79,17 @@ class _Stage:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
         self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
+        self.able = possible_voters(fork.chain)
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 
     def play(self) -> Simulation:
         made, fork = self.made, self.fork
         made.code = self._code()
-        if self.exits:
-            self.exits.prepare()
         try:
             self._to_the_queue()
             made.delay = (int(fork.chain.read(TREASURY, "getMinDelay")), 0)
-            with self._compared():
-                hashed = self.proposal.description_hash
-                played = self._step(None, "execute", *self.parts, hashed)
-            made.events = list(fork.events(played))
-            made.slots = fork.slots(played)
+            self._execute()
             made.delay = (made.delay[0], int(fork.chain.read(TREASURY, "getMinDelay")))
         except OPGError as problem:
             made.error = str(problem)
@@ -103,65 +100,79 @@ class _Stage:
     # ------------------------------------------------------------------ the life of it
 
     def _to_the_queue(self) -> None:
-        fork, read = self.fork, self.fork.chain.read
-        number, hashed = self.proposal.id, self.proposal.description_hash
-        if fork.try_read("OPGGovernor", "state", number) is None:
-            voters = self._voters()
-            proposer = max(voters, key=lambda account: voters[account])
-            self._step(proposer, "propose", *self.parts, self.proposal.description)
+        made, fork, read = self.made, self.fork, self.fork.chain.read
+        number = self.proposal.id
+        made.submitted = fork.try_read("OPGGovernor", "state", number) is not None
+        if made.submitted:
+            made.proposer = read("OPGGovernor", "proposalProposer", number)
         else:
-            voters = self._voters()
+            self._gather(self.proposal.reserved, int(read("OPGGovernor", "proposalThreshold")))
+            made.proposer = self.proposal.reserved or made.voters[0].account
+            self._step(made.proposer, "propose", *self.parts, self.proposal.description)
         begin = int(read("OPGGovernor", "proposalSnapshot", number))
+        if made.submitted and fork.time() <= begin:
+            self._gather(None, 0)
         fork.move_to(begin + 1)
         state = State(read("OPGGovernor", "state", number))
         if state in ENDED:
             raise Reverted(f"it was {state.name.lower()} already: nothing more can happen")
         if state is State.ACTIVE:
-            for account in voters:
-                if not read("OPGGovernor", "hasVoted", number, account) and read(
-                    "OPGGovernor", "getVotes", account, begin
-                ):
-                    self._step(account, "castVote", number, CHOICES["for"])
+            self._vote(number, begin)
             fork.move_to(int(read("OPGGovernor", "proposalDeadline", number)) + 1)
         queued_at = fork.time()
-        if int(read("OPGGovernor", "state", number)) == 4:
+        if int(read("OPGGovernor", "state", number)) == State.SUCCEEDED:
             queued_at = fork.time() + 1
-            self._step(None, "queue", *self.parts, hashed)
+            self._step(None, "queue", *self.parts, self.proposal.description_hash)
         due = int(read("OPGGovernor", "proposalEta", number))
-        self.made.announced = max(0, due - queued_at)
+        made.announced = max(0, due - queued_at)
         fork.move_to(due)
 
-    def _voters(self) -> dict[str, int]:
-        """Who votes, with how many votes; at least what proposal and quorum need."""
-        fork, read = self.fork, self.fork.chain.read
-        now = fork.time()
-        supply = int(read("OPG", "totalSupply"))
-        share = int(read("OPGGovernor", "quorumNumerator")) / int(read("OPGGovernor", "quorumDenominator"))
-        needed = max(int(supply * share) + 1, int(read("OPGGovernor", "proposalThreshold")))
-        fork.move_to(now + 1)
-        found = {account: int(read("OPGGovernor", "getVotes", account, now)) for account in fork.accounts(DELEGATED, 1)}
-        voters = {account: votes for account, votes in sorted(found.items(), key=lambda each: -each[1]) if votes}
-        top = next(iter(voters.values()), 0)
-        if sum(voters.values()) >= needed and top >= int(read("OPGGovernor", "proposalThreshold")):
-            return voters
-        return self._lend(voters, needed)
+    def _vote(self, number: int, begin: int) -> None:
+        """For it, the most votes first, until it passes. Who has voted has voted; and nobody gets votes any more, now that voting has begun."""
+        read = self.fork.chain.read
+        self.made.voters = voters_at(self.fork.chain, [each.account for each in self.made.voters] or self.able, begin)
+        self.made.quorum = quorum = int(read("OPGGovernor", "quorum", begin))
+        against, in_favour, abstain = map(int, read("OPGGovernor", "proposalVotes", number))
+        for voter in self.made.voters:
+            if in_favour > against and in_favour + abstain >= quorum:
+                return
+            if not read("OPGGovernor", "hasVoted", number, voter.account):
+                self._step(voter.account, "castVote", number, CHOICES["for"])
+                in_favour += voter.votes
+        if in_favour <= against or in_favour + abstain < quorum:
+            raise Reverted(
+                f"with the votes of all who have not voted yet it does not pass: {amount(in_favour)} for it, "
+                f"{amount(against)} against, {amount(abstain)} abstain; a quorum is {amount(quorum)}"
+            )
 
-    def _lend(self, voters: dict[str, int], needed: int) -> dict[str, int]:
-        """Lets the largest holders vote who have not delegated, until there is enough."""
-        fork, read = self.fork, self.fork.chain.read
-        held = {
-            account: has for account, has in fork.holders().items() if int(read("OPG", "delegates", account), 16) == 0
-        }
-        for account, amount in held.items():
-            if sum(voters.values()) >= needed and self.made.lent:
-                break
-            fork.send(account, "OPG", "delegate", account)
-            voters[account] = voters.get(account, 0) + amount
-            self.made.lent += amount
-        fork.move_to(fork.time() + 1)
-        if sum(voters.values()) < needed:
+    def _gather(self, proposer: str | None, threshold: int) -> None:
+        """Who can vote today, with enough votes for a quorum, and for a proposal (of this proposer; without one, of anybody). What is
+        missing the largest holders lend who have not delegated: until voting begins they still can.
+        """
+        made, fork, read = self.made, self.fork, self.fork.chain.read
+        now = fork.time()
+        fork.move_to(now + 1)
+        quorum = int(read("OPGGovernor", "quorum", now))
+        found = {each.account: each.votes for each in voters_at(fork.chain, self.able, now)}
+
+        def enough() -> bool:
+            return sum(found.values()) >= quorum and (
+                proposer is not None or max(found.values(), default=0) >= threshold
+            )
+
+        unable = proposer is not None and found.get(proposer, 0) < threshold
+        if unable or not enough():
+            idle = {who: has for who, has in fork.holders().items() if int(read("OPG", "delegates", who), 16) == 0}
+            for account, held in sorted(idle.items(), key=lambda each: each[0] != proposer):
+                if enough() and not (unable and account == proposer):
+                    break
+                fork.send(account, "OPG", "delegate", account)
+                found[account] = found.get(account, 0) + held
+                made.lent += held
+            fork.move_to(fork.time() + 1)
+        made.voters = voters_at(fork.chain, list(found), fork.time() - 1)
+        if sum(found.values()) < quorum:
             raise Reverted("there is not enough OPG outside of contracts to reach a quorum")
-        return voters
 
     def _step(self, account: str | None, function: str, *arguments: Any) -> Played:
         played = self.fork.send(account or ANYBODY, "OPGGovernor", function, *arguments)
@@ -170,25 +181,19 @@ class _Stage:
 
     # ------------------------------------------------------------------ before and after
 
-    @contextmanager
-    def _compared(self) -> Iterator[None]:
-        before, held, ether = self._views(), self._held(), self._ether()
-        yield
-        after, held_after, ether_after = self._views(), self._held(), self._ether()
-        self.made.views = [
-            View(contract, name, value, after[contract, name])
-            for (contract, name), value in before.items()
-            if after[contract, name] != value
-        ]
-        self.made.held = {name: (amount, held_after[name]) for name, amount in held.items()}
-        self.made.ether = {name: (amount, ether_after[name]) for name, amount in ether.items()}
-
-    def _views(self) -> dict[tuple[str, str], str]:
-        return {
-            place: "reverts" if value is None else shown(value)
-            for place, value in self.fork.views().items()
-            if place[1] not in PASSING
-        }
+    def _execute(self) -> None:
+        """With everything compared before and after."""
+        made, fork = self.made, self.fork
+        if self.exits:
+            self.exits.prepare()  # not before: it takes OPG from somebody who votes
+        views, held, ether = Views(fork), self._held(), self._ether()
+        played = self._step(None, "execute", *self.parts, self.proposal.description_hash)
+        made.events = list(fork.events(played))
+        made.slots = fork.slots(played)
+        made.views = views.changed(made.events)
+        held_after, ether_after = self._held(), self._ether()
+        made.held = {name: (amount, held_after[name]) for name, amount in held.items()}
+        made.ether = {name: (amount, ether_after[name]) for name, amount in ether.items()}
 
     def _held(self) -> dict[str, int]:
         read, at = self.fork.chain.read, self.fork.deployment.address

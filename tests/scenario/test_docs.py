@@ -26,6 +26,7 @@ SAYS = {
         "nothing speaks against it",
         "voting begins",
         "for: 900,000,000 votes",
+        "for: 1,000 votes of 0x",
         "active; voting ends",
         "queued; it can be executed",
         "executed in 0x",

@@ -148,7 +148,9 @@ def test_votes_change_a_parameter_pay_grants_let_a_module_in_and_replace_the_gua
     place.pass_time(chain, 2)
     assert "voting begins" in say("proposal", "submit", path.name)
     place.pass_time(chain, 61)
-    assert "for: 500,000,000 votes" in say("proposal", "vote", path.name, "for")
+    signed = place.folder / "vote.json"
+    signed.write_text(say("proposal", "sign-vote", path.name, "for", "--reason", "why not"))
+    assert "for: 500,000,000 votes" in place.opg("proposal", "cast-vote", signed.name, key=place.rich)
     assert "active; voting ends" in say("proposal", "show", path.name)
     place.pass_time(chain, 601)
     assert "it can be executed" in say("proposal", "queue", path.name)

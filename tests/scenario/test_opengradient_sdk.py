@@ -1,8 +1,4 @@
-"""The `opengradient` SDK as it is published, in an environment of its own: asked through the facade, answered by a node, disputable.
-
-python3.11 -m venv ../sdk && ../sdk/bin/pip install opengradient==1.1.4
-OPG_SDK_PYTHON=../sdk/bin/python pytest tests/scenario/test_opengradient_sdk.py
-"""
+"""The `opengradient` SDK as it is published, in an environment of its own: asked through the facade, answered by a node, disputable."""
 
 from __future__ import annotations
 
@@ -51,15 +47,6 @@ except Exception as problem:
     told["problem"] = f"{type(problem).__name__}: {problem}"
 print(json.dumps(told))
 """
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    """An interpreter that has the SDK, or skips."""
-    found = os.environ.get("OPG_SDK_PYTHON", "")
-    if not found:
-        pytest.skip(f"set OPG_SDK_PYTHON to a Python of its own with `pip install opengradient=={SDK_VERSION}`")
-    return found
 
 
 class World:
@@ -120,8 +107,8 @@ class World:
 
 
 @pytest.fixture
-def world(local, python, tmp_path):
-    return World(local, python, tmp_path)
+def world(local, clients_python, tmp_path):
+    return World(local, clients_python, tmp_path)
 
 
 def words(answer):

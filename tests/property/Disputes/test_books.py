@@ -68,6 +68,7 @@ from tests.market import (
 from tests.property.Disputes.books import LATER, OPS, WORDS, Asked, Given, Played, Stake
 
 COLLATERAL, FEE, PROTOCOL_FEE_BPS = 100 * OPG, 30 * OPG, 200
+EQUIVOCATION = 300 * OPG
 CAROLS_STAKE = 2_500 * OPG  # gone after three of her lies
 RIGHT = "right"
 
@@ -97,6 +98,8 @@ def build(evm: Evm) -> GameWorld:
     for operator in (world.bob, carol):
         world.inference.offer(world.version, FEE, sender=operator)
     world.token.approve(world.inference, 2**256 - 1, sender=world.erin)
+    world.equivocations = evm.deploy("Equivocations", world.inference, world.staking, EQUIVOCATION)
+    world.staking.grantRole(world.staking.SLASHER_ROLE(), world.equivocations, sender=world.admin)
     return world
 
 
@@ -129,6 +132,7 @@ class DisputesBooks(ChainMachine):
         self.given: list[Given] = []
         self.asked: list[Asked] = []  # and not answered
         self.games: list[Played] = []
+        self.proven: set[bytes] = set()  # of two answers to one question
         self.may_dispute = self.may_slash = True
         self.salt = 0
         self.collateral, self.min_stake = COLLATERAL, MIN_STAKE
@@ -201,9 +205,10 @@ class DisputesBooks(ChainMachine):
 
     @initialize(name=st.sampled_from(["wrong", "wrong at first", "dirty"]))
     def begin(self, name: str) -> None:
-        """A lie under two games, and a right answer under one."""
+        """A lie under two games, and a right answer under one; the liar gave that, too."""
         self.sign_an_answer("carol", name)
         self.sign_an_answer("bob", RIGHT)
+        self.sign_an_answer("carol", RIGHT)
         for given, who in [(0, self.honest[0]), (0, self.wild[0]), (1, self.wild[1])]:
             self.opens(self.given[given], who)
 
@@ -552,6 +557,47 @@ class DisputesBooks(ChainMachine):
             with reverts("AnswerNotRefuted"):
                 game.match.close_moot()
 
+    # -- two answers to one question --------------------------------------------
+
+    @staticmethod
+    def differ(first: Given, second: Given) -> bool:
+        return first.operator is second.operator and first.answer["output"] != second.answer["output"]
+
+    @precondition(lambda self: len(self.given) > 1)
+    @rule(data=st.data(), announced=st.booleans())
+    def two_answers(self, data: st.DataObject, announced: bool) -> None:
+        """All here answer one question: whoever gave two outputs pays for that, whatever became of either answer in a game."""
+        first = data.draw(st.sampled_from(self.given))
+        others = [
+            each for each in self.given if self.differ(first, each) and not {first.digest, each.digest} & self.proven
+        ]
+        second = data.draw(st.sampled_from(others if announced and others else self.given))
+        who = data.draw(st.sampled_from([*self.honest, *self.wild]))
+        contract, used = self.world.equivocations, self.proven
+        seal = contract.sealOf(who, first.digest, second.digest)
+        if announced and not contract.announcedAt(seal):
+            contract.announce(seal, sender=who)
+            self.the_awake_act()
+            self.evm.sleep(1)
+        old = next((each for each in (first, second) if self.evm.now > each.until or each.digest in used), None)
+        problem = (
+            "DifferentQuestions" if first.operator is not second.operator
+            else "SameOutput" if not self.differ(first, second)
+            else "WindowOver" if old and self.evm.now > old.until
+            else "AlreadyProven" if old
+            else "NotAnnounced" if contract.announcedAt(seal) in (0, self.evm.now)
+            else None
+        )  # fmt: skip
+        evidence = [NO_EVIDENCE if each.recorded else each.evidence for each in (first, second)]
+        args = (first.answer, evidence[0], second.answer, evidence[1])
+        if problem:
+            with reverts(problem):
+                contract.prove(*args, sender=who)
+            return
+        slashed = contract.prove(*args, sender=who).value.slashed
+        used |= {first.digest, second.digest}
+        assert slashed == self.slash(first.operator, EQUIVOCATION, who)
+
     # -- what else happens ----------------------------------------------------
 
     @rule(
@@ -612,9 +658,20 @@ class DisputesBooks(ChainMachine):
         pool.thawing += shares
         pool.thaws.append((thaw, shares, self.evm.now + THAWING_SECONDS))
 
+    @staticmethod
+    def signed_before(given: Given, thawed_at: int) -> bool:
+        """While the stake that came out of its thaw then still was active."""
+        return given.answer["issuedAt"] <= thawed_at - THAWING_SECONDS
+
+    def is_disputable(self, given: Given) -> bool:
+        """There can be a game, or is one whose side to move still has time; when that is over, anyone could have claimed it."""
+        running = any(game.given is given and self.evm.now <= game.last for game in self.running)
+        return not given.refuted and (self.evm.now <= given.until or running)
+
     @precondition(lambda self: self.stake[self.carol].thaws)
     @rule(patient=st.booleans())
     def leave_with_it(self, patient: bool) -> None:
+        """Attack 1: not before the last word about all that was signed while this was active."""
         pool = self.stake[self.carol]
         thaw, shares, until = pool.thaws[0]
         if patient:
@@ -624,6 +681,8 @@ class DisputesBooks(ChainMachine):
             with reverts("ThawingNotOver", until):
                 self.world.staking.finishThaw(thaw, sender=self.carol)
             return
+        backed = [each for each in self.given if each.operator is self.carol and self.signed_before(each, until)]
+        assert not any(self.is_disputable(each) for each in backed)
         paid = self.world.staking.finishThaw(thaw, sender=self.carol).event("Unstaked").amount
         pool.thaws.pop(0)
         if pool.thawing < shares:  # slashed to nothing since
@@ -795,5 +854,7 @@ def test_books(shard: int) -> None:
     run_state_machine_as_test(
         part, settings=settings(max_examples=examples, stateful_step_count=steps, derandomize=not DEEP)
     )
+    assert part.steps >= 0.8 * examples * steps  # the first dozen of hypothesis is short
     deeds = transactions_of("IDisputes") | transactions_of("IPayouts")
     assert {("Disputes", name) for name in deeds} <= part.world.evm.called
+    assert {("Equivocations", name) for name in transactions_of("IEquivocations")} <= part.world.evm.called

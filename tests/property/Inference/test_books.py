@@ -721,12 +721,15 @@ def family(market: Market) -> Lineage:
     return lineage
 
 
-class TestBooks(InferenceBooks.TestCase):
-    settings = settings(max_examples=3_800 if DEEP else 120, stateful_step_count=60 if DEEP else 40)
+EXAMPLES, STEPS = (2_000, 60) if DEEP else (120, 40)
+InferenceBooks.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
 
+
+class TestBooks(InferenceBooks.TestCase):
     def runTest(self):
         """Every function among the deeds, and each succeeded."""
         super().runTest()
+        assert InferenceBooks.steps >= 0.8 * EXAMPLES * STEPS  # the first dozen of hypothesis is short
         done, deeds = (
             InferenceBooks.world[0].evm.called,
             transactions_of("IInference") | transactions_of("IIncomes") | transactions_of("IPayouts"),

@@ -12,7 +12,16 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.conftest import DEEP
 from tests.evm import Evm, account, reverts, transactions_of
 from tests.machines import ChainMachine
-from tests.market import BURN_BPS, JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS, deploy_guardian, deploy_staking
+from tests.market import (
+    BURN_BPS,
+    JAIL_SECONDS,
+    MIN_STAKE,
+    OBLIGATION,
+    OPG,
+    THAWING_SECONDS,
+    deploy_guardian,
+    deploy_staking,
+)
 from tests.property.brake import STAKING, Brake, pauses
 from tests.property.Staking.books import Operator, Thaw
 from tests.views import Views
@@ -74,7 +83,7 @@ class StakingBooks(ChainMachine):
         try:
             for operator, books in self.books.items():
                 for module in MODULES:
-                    self.staking.unlock(operator, books.locked[module], sender=module)
+                    self.staking.unlock(operator, books.locked[module], OBLIGATION, sender=module)
                 if self.staking.freeStake(operator):
                     self._thaw_id(operator, self.staking.startThaw(books.active, sender=operator))
                 for who in PEOPLE:
@@ -280,13 +289,13 @@ class StakingBooks(ChainMachine):
         books = self.books[who]
         if books.jailed_until:
             with reverts("OperatorJailed", who, books.jailed_until):
-                self.staking.lock(who, amount, sender=module)
+                self.staking.lock(who, amount, OBLIGATION, sender=module)
             return
         if amount > books.free:
             with reverts("NotEnoughStake", who, books.free, amount):
-                self.staking.lock(who, amount, sender=module)
+                self.staking.lock(who, amount, OBLIGATION, sender=module)
             return
-        self.staking.lock(who, amount, sender=module)
+        self.staking.lock(who, amount, OBLIGATION, sender=module)
         books.locked[module] += amount
 
     @rule(who=operators, module=modules, amount=amounts, all_of_it=st.booleans())
@@ -296,9 +305,9 @@ class StakingBooks(ChainMachine):
         amount = books.locked[module] if all_of_it else amount
         if amount > books.locked[module]:
             with reverts("NotLocked", who, module, books.locked[module], amount):
-                self.staking.unlock(who, amount, sender=module)
+                self.staking.unlock(who, amount, OBLIGATION, sender=module)
             return
-        self.staking.unlock(who, amount, sender=module)
+        self.staking.unlock(who, amount, OBLIGATION, sender=module)
         books.locked[module] -= amount
 
     @rule(
@@ -506,11 +515,14 @@ class StakingBooks(ChainMachine):
             self.past[i] = (time, stamps, votes)
 
 
-class TestBooks(StakingBooks.TestCase):
-    settings = settings(max_examples=1_500 if DEEP else 60, stateful_step_count=100 if DEEP else 50)
+EXAMPLES, STEPS = (1_250, 100) if DEEP else (60, 50)
+StakingBooks.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=STEPS)
 
+
+class TestBooks(StakingBooks.TestCase):
     def runTest(self):
         """Every function among the deeds, and each succeeded."""
         super().runTest()
+        assert StakingBooks.steps >= 0.8 * EXAMPLES * STEPS  # the first dozen of hypothesis is short
         done, deeds = StakingBooks.world[0].called, transactions_of("IStaking") | transactions_of("IPayouts")
         assert {("Staking", name) for name in deeds} <= done

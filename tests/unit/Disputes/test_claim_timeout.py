@@ -112,6 +112,7 @@ def test_against_an_operator_who_is_refuted_already(world, match, dave, bob):
 
 
 def test_a_challenger_who_fell_silent_over_a_refuted_answer_has_its_bond_back(world, match, liar, challenger, dave):
+    """Attack 22."""
     other = world.open(match.answer, by=dave)
     other.play_until(Phase.PROVE, liar, challenger)
     match.play(liar, challenger)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import account, reverts
-from tests.market import MIN_STAKE, OPG, THAWING_SECONDS
+from tests.market import MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS
 
 
 def test_nothing_cannot_be_delegated(staking, alice, bob):
@@ -53,7 +53,7 @@ def test_it_makes_nobody_live_and_stands_behind_no_obligation(staking, alice, bo
     staking.delegate(bob, 2 * MIN_STAKE, 0, sender=alice)
     assert not staking.isLive(bob) and staking.freeStake(bob) == 0
     with reverts("NotEnoughStake", bob, 0, 1):
-        staking.lock(bob, 1, sender=dave)
+        staking.lock(bob, 1, OBLIGATION, sender=dave)
 
 
 def test_after_a_slash_shares_cost_what_they_are_worth(staking, alice, bob, dave, frank):

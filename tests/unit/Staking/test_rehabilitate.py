@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import reverts
-from tests.market import JAIL_SECONDS, MIN_STAKE, OPG, THAWING_SECONDS
+from tests.market import JAIL_SECONDS, MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +40,14 @@ def test_another_slash_begins_the_time_anew(evm, staking, bob, dave, jailed):
 def test_in_jail_nothing_new_is_taken_on(staking, bob, dave, jailed):
     assert not staking.isLive(bob) and staking.mayFinish(bob)
     with reverts("OperatorJailed", bob, jailed):
-        staking.lock(bob, 1, sender=dave)
+        staking.lock(bob, 1, OBLIGATION, sender=dave)
 
 
 def test_the_time_alone_does_not_end_it(evm, staking, bob, dave, jailed):
     evm.sleep(10 * JAIL_SECONDS)
     assert not staking.isLive(bob)
     with reverts("OperatorJailed", bob, jailed):
-        staking.lock(bob, 1, sender=dave)
+        staking.lock(bob, 1, OBLIGATION, sender=dave)
 
 
 def test_it_ends_when_the_operator_says_so_after_the_time(evm, staking, bob, dave, jailed):
@@ -57,7 +57,7 @@ def test_it_ends_when_the_operator_says_so_after_the_time(evm, staking, bob, dav
     evm.sleep(1)
     assert staking.rehabilitate(sender=bob).event("Rehabilitated").operator == bob.address
     assert staking.isLive(bob) and staking.jailedUntil(bob) == 0
-    staking.lock(bob, 1, sender=dave)
+    staking.lock(bob, 1, OBLIGATION, sender=dave)
 
 
 def test_it_ends_only_with_the_minimum_of_own_stake(evm, staking, alice, bob, dave):
@@ -81,10 +81,10 @@ def test_exactly_the_minimum_is_enough(evm, staking, bob, dave):
 
 def test_jail_blocks_no_exit(evm, staking, alice, bob, dave):
     """Attack 15: of nobody, of nothing."""
-    staking.lock(bob, OPG, sender=dave)
+    staking.lock(bob, OPG, OBLIGATION, sender=dave)
     staking.delegate(bob, 5 * OPG, 0, sender=alice)
     staking.slash(bob, OPG, dave, sender=dave)
-    staking.unlock(bob, OPG, sender=dave)
+    staking.unlock(bob, OPG, OBLIGATION, sender=dave)
     thaws = [
         (bob, staking.startThaw(2 * MIN_STAKE - OPG, sender=bob).value),
         (alice, staking.undelegate(bob, 5 * OPG, sender=alice).value),

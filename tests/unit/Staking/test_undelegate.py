@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from tests.evm import reverts
-from tests.market import OPG, THAWING_SECONDS
+from tests.market import OBLIGATION, OPG, THAWING_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_it_thaws(evm, staking, token, alice, bob):
 
 def test_the_operators_locks_hold_nobody_back(staking, alice, bob, dave):
     staking.stake(OPG, sender=bob)
-    staking.lock(bob, OPG, sender=dave)
+    staking.lock(bob, OPG, OBLIGATION, sender=dave)
     staking.undelegate(bob, 10 * OPG, sender=alice)
     assert staking.delegationOf(bob, alice).active == 0
 

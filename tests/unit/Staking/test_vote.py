@@ -3,7 +3,7 @@
 import pytest
 
 from tests.evm import account, reverts
-from tests.market import DAY, MIN_STAKE, OPG, THAWING_SECONDS
+from tests.market import DAY, MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS
 
 STAKING = 2
 GUARDIAN, VOTES = account(9), account(0)
@@ -84,10 +84,10 @@ def test_the_guardian_pauses_new_stake_and_no_exit(evm, staking, brake, bob, cha
 def test_who_still_owes_something_may_add_stake_while_others_may_not(staking, brake, bob, dave):
     """Attack 25."""
     staking.stake(MIN_STAKE, sender=bob)
-    staking.lock(bob, 1, sender=dave)
+    staking.lock(bob, 1, OBLIGATION, sender=dave)
     until = brake.pause(STAKING, DAY, sender=GUARDIAN).event("Paused").until
     staking.stake(1, sender=bob)
-    staking.unlock(bob, 1, sender=dave)
+    staking.unlock(bob, 1, OBLIGATION, sender=dave)
     with reverts("BusinessPaused", STAKING, until):
         staking.stake(1, sender=bob)
 

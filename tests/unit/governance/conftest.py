@@ -28,12 +28,15 @@ def governance(stage) -> Governance:  # noqa: F811
 def written(tmp_path):
     """`written("set_(…)", "A sentence")`: a proposal file with these actions."""
 
-    def write(*actions: tuple[str, str], title: str = "Try it", name: str = "2026_11_21_try_it.py") -> Path:
+    def write(
+        *actions: tuple[str, str], title: str = "Try it", name: str = "2026_11_21_try_it.py", proposer: str = ""
+    ) -> Path:
         listed = "\n".join(f"{number}. {said}" for number, (said, _) in enumerate(actions, 1))
         made = "\n".join(f"    ({said!r}, {call})," for said, call in actions)
+        whose = f"PROPOSER = {proposer!r}\n\n" if proposer else ""
         path = tmp_path / name
         path.write_text(
-            f'"""{title}\n\nBecause.\n\n{listed}\n"""\n\nfrom opg.governance import *\n\nACTIONS = [\n{made}\n]\n'
+            f'"""{title}\n\nBecause.\n\n{listed}\n"""\n\nfrom opg.governance import *\n\n{whose}ACTIONS = [\n{made}\n]\n'
         )
         return path
 
@@ -52,3 +55,10 @@ def proposed(stage, written):  # noqa: F811
 
 def opg(amount: int) -> int:
     return amount * OPG
+
+
+def good(result) -> str:
+    """What a command said that had nothing to complain about."""
+    code, out, err = result
+    assert code == 0, out + err
+    return out

@@ -236,20 +236,12 @@ else:
 """
 
 
-def triton() -> str:
-    """An interpreter that has Triton's client, or skips."""
-    python = os.environ.get("OPG_TRITON_PYTHON", "")
-    if not python:
-        pytest.skip("set OPG_TRITON_PYTHON to a Python of its own with `pip install tritonclient[http]`")
-    return python
-
-
 @pytest.mark.parametrize("options", ["000", "110", "101", "011", "111"])
-def test_unmodified_triton_client_gets_an_answer(host, version, options):
-    python, made = triton(), host()
+def test_unmodified_triton_client_gets_an_answer(host, version, options, clients_python):
+    made = host()
     output = version.compiled.outputs[0].name
     with made.serving() as url:
-        command = [python, "-c", TRITON, url.removeprefix("http://"), output, *options]
+        command = [clients_python, "-c", TRITON, url.removeprefix("http://"), output, *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
