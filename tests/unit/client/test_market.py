@@ -32,6 +32,14 @@ def raising(problem):
     raise problem
 
 
+@pytest.fixture(autouse=True)
+def long_pauses():
+    """Who is left alone stays so until the test is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("opg.market.FIRST_PAUSE_SECONDS", 600)
+        yield
+
+
 @pytest.fixture
 def market(stage, user, tmp_path) -> Market:
     return Market(Client(stage.chain, user.account), tmp_path / "market", seed=1)
