@@ -47,11 +47,13 @@ def add_v2_routes(app: FastAPI, door: Door) -> Endpoints:
         version = importlib.metadata.version("opg") if _installed() else "source"
         return _json({"name": "opg", "version": version, "extensions": ["binary_tensor_data"]})
 
+    @app.head("/v2/health/live", include_in_schema=False)  # as monitors ask
     @app.get("/v2/health/live", tags=["open inference protocol"])
     def live() -> Response:
         """Whether the process is there."""
         return _json({"live": True})
 
+    @app.head("/v2/health/ready", include_in_schema=False)
     @app.get("/v2/health/ready", tags=["open inference protocol"])
     def ready() -> Response:
         """Whether it answers now; otherwise the reason."""

@@ -63,7 +63,8 @@ def scores_of(reply):
 
 def test_health_and_metadata(served):
     _, http = served
-    assert http.get("/v2/health/live").status_code == http.get("/v2/health/ready").status_code == 200
+    for path in ("/v2/health/live", "/v2/health/ready"):
+        assert http.get(path).status_code == http.head(path).status_code == 200
     assert http.get("/v2").json()["extensions"] == ["binary_tensor_data"]
     for path in ("digits", "digits/versions/1", "1", "1/versions/1"):
         told = http.get(f"/v2/models/{path}").json()
