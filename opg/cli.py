@@ -48,7 +48,7 @@ from opg.console import (
     was_interrupted,
 )
 from opg.console import table as _table
-from opg.errors import ADVICE, BadInput, OPGError, StakeRefused
+from opg.errors import ADVICE, BadInput, FileUnusable, OPGError, StakeRefused
 
 INTERRUPTED = {
     "deploy": "the same command goes on where it stopped, and sends nothing twice",
@@ -80,6 +80,9 @@ class Commands(typer.Typer):
             return super().__call__(*args, **kwargs)
         except OPGError as problem:
             tell(problem)
+            sys.exit(1)
+        except OSError as problem:
+            tell(FileUnusable(str(problem), "look at the disk and at who may write there, or name another place"))
             sys.exit(1)
 
 

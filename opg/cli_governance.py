@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, out, sender_of
+from opg.console import DEFAULT_RPC, Keystore, Manifest, Rpc, address, connect, harmless, out, sender_of
 from opg.errors import BadInput
 
 Which = Annotated[
@@ -56,7 +56,8 @@ def simulate(
 
         rpc, chain_id = Network.place(network)
         manifest = manifest_path(chain_id)
-    governance, proposal = _load(which, rpc, manifest)
+    governance = _governance(rpc, manifest)
+    proposal = _proposal(governance, which)
     made = play(governance.chain, proposal)
     findings = judge(made)
     page = markdown(made, findings)
@@ -65,7 +66,7 @@ def simulate(
     to.with_suffix(".md").write_text(page)
     to.with_suffix(".html").write_text(html(page, proposal.title))
     for finding in findings:
-        out.print(f"{MARKS[finding.verdict]} {finding.check}: {finding.text}")
+        out.print(f"{MARKS[finding.verdict]} {finding.check}: {harmless(finding.text)}")
     verdict = worst(findings)
     out.print(f"{MARKS[verdict]} {WORDS[verdict]}; the report: {to.with_suffix('.md')} and .html")
     if verdict == "bad":
@@ -95,7 +96,7 @@ def cancel(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keys
     """Takes back your own proposal, before voting begins. Whoever wants it then words it anew."""
     governance = _governance(rpc, manifest)
     sender = _sender(governance, keystore)
-    governance.cancel(sender, _proposal(governance, which, sender.address))
+    governance.cancel(sender, _on_chain(governance, which, sender.address))
     out.print("cancelled; the same words cannot be submitted again")
 
 
@@ -107,7 +108,7 @@ def list_(rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> None:
     for number, proposal, who in reversed(list(governance.all())):
         standing = governance.standing(proposal)
         step = standing.next_step(governance.time())
-        table.add_row(str(number)[:12] + "…", proposal.title, who, standing.state.name.lower(), step)
+        table.add_row(str(number)[:12] + "…", harmless(proposal.title), who, standing.state.name.lower(), step)
     out.print(table if table.row_count else "there are no proposals yet")
 
 
@@ -116,10 +117,11 @@ def show(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None) -> Non
     """What a proposal says, what its calls are, and where it stands."""
     from opg.governance.proposal import decode_proposal
 
-    governance, proposal = _load(which, rpc, manifest)
+    governance = _governance(rpc, manifest)
+    proposal = _proposal(governance, which)
     submitted = governance.exists(proposal)
     known = submitted or proposal.reserved  # else the number follows from who proposes it
-    out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{proposal.words}\n\nits calls:")
+    out.print((f"proposal {proposal.id}" if known else which) + f"\n\n{harmless(proposal.words)}\n\nits calls:")
     for number, call in enumerate(decode_proposal(governance.chain.deployment, proposal), 1):
         out.print(f"{number}. {call.readable}" + ("" if call.function else "   (cannot be read)"))
     if not submitted:
@@ -147,7 +149,7 @@ def vote(
     keystore: Keystore = None,
 ) -> None:
     """Casts your votes."""
-    governance, proposal = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     weight = governance.vote(_sender(governance, keystore), proposal, choice, reason)
     out.print(f"{choice}: {_opg(weight)} votes")
 
@@ -195,7 +197,7 @@ def sign_vote(
         governance, deployment = None, Deployment.load(manifest)
         number = _number_offline(deployment, which)
     else:
-        governance, proposal = _load(which, rpc, manifest)
+        governance, proposal = _submitted(which, rpc, manifest)
         deployment, number = governance.chain.deployment, proposal.id
     ballot = Ballot.on(deployment, number, choice, who, governance.nonce(who) if nonce is None else nonce, reason)
     if governance:
@@ -227,7 +229,7 @@ def cast_vote(
     ballot, signature = Ballot.load(file)
     governance = _governance(rpc, manifest)
     weight = governance.cast(_sender(governance, keystore), ballot, signature)
-    title = governance.find(ballot.proposal).title
+    title = harmless(governance.find(ballot.proposal).title)
     out.print(f"{ballot.choice}: {_opg(weight)} votes of {ballot.voter} on proposal {ballot.proposal}: {title}")
 
 
@@ -236,7 +238,7 @@ def queue(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keyst
     """Hands an accepted proposal to the timelock. Anybody may."""
     from opg.governance.onchain import moment
 
-    governance, proposal = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     due = governance.queue(_sender(governance, keystore), proposal)
     out.print(f"queued; it can be executed {moment(due, governance.time())}")
 
@@ -244,7 +246,7 @@ def queue(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keyst
 @app.command()
 def execute(which: Which, rpc: Rpc = DEFAULT_RPC, manifest: Manifest = None, keystore: Keystore = None) -> None:
     """Executes a proposal whose delay is over. Anybody may."""
-    governance, proposal = _load(which, rpc, manifest)
+    governance, proposal = _submitted(which, rpc, manifest)
     sent = governance.execute(_sender(governance, keystore), proposal)
     out.print(f"executed in {sent.hash}, {sent.gas:,} gas")
 
@@ -269,7 +271,7 @@ def export(
                            'write the wallet\'s address into the file: PROPOSER = "0x…"')  # fmt: skip
         proposal = draft.by(script.proposer)
     else:
-        proposal = _proposal(governance, which)
+        proposal = _on_chain(governance, which)
     made = transaction(governance.chain, deed, proposal, choice)
     shown = safe_batch(governance.chain, f"{deed}: {proposal.title}", made) if safe else made
     out.print(json.dumps(shown, indent=2))
@@ -296,7 +298,12 @@ def votes(
     governance = _governance(rpc, manifest)
     read, who = governance.chain.read, address(who)
     now = governance.time() - 1
-    out.print(f"votes: {_opg(int(read('OPGGovernor', 'getVotes', who, now)))}")
+    past, present = int(read("OPGGovernor", "getVotes", who, now)), int(read("OPGVotes", "getVotes", who))
+    staked = int(read("Staking", "getPastVotes", who, now))
+    part = f", {_opg(staked)} of them staked" if staked else ""
+    out.print(
+        f"votes: {_opg(past)}{part}" + (f"; {_opg(present)} as soon as a second passes" if past != present else "")
+    )
     held, delegate_ = int(read("OPG", "balanceOf", who)), read("OPG", "delegates", who)
     if held and int(delegate_, 16) == 0:
         out.print(f"{_opg(held)} OPG in the wallet do not vote: opg delegate {who}")
@@ -314,14 +321,25 @@ def _sender(governance, keystore: Path | None):  # type: ignore[no-untyped-def]
     return sender_of(governance.chain, keystore)
 
 
-def _load(which: str, rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
-    """Governance, and the proposal that is meant."""
+def _submitted(which: str, rpc: str, manifest: Path | None):  # type: ignore[no-untyped-def]
+    """Governance, and the proposal on chain that is meant."""
     governance = _governance(rpc, manifest)
-    return governance, _proposal(governance, which)
+    return governance, _on_chain(governance, which)
+
+
+def _on_chain(governance, which: str, mine: str | None = None):  # type: ignore[no-untyped-def]
+    """The proposal of a number, or of a file; between copies of the file the one that `mine` proposed, where the file names nobody."""
+    proposal = _proposal(governance, which, mine)
+    if not governance.exists(proposal):
+        by = f" by {proposal.reserved}" if proposal.reserved else ""
+        raise BadInput(
+            f"{which} is not submitted{by}", "submit it first: opg proposal submit; see what is: opg proposal list"
+        )
+    return proposal
 
 
 def _proposal(governance, which: str, mine: str | None = None):  # type: ignore[no-untyped-def]
-    """The proposal of a number, or of a file; between copies of the file the one that `mine` proposed, where the file names nobody."""
+    """The same, or what the file would propose."""
     if which.isdecimal():
         return governance.find(int(which))
     script, draft = _draft(governance.chain.deployment, which)
@@ -334,7 +352,7 @@ def _draft(deployment, which: str):  # type: ignore[no-untyped-def]
     from opg.governance.script import load_script
 
     if which.isdecimal():
-        raise BadInput(f"number {which} is a proposal on chain already", "name a proposal file")
+        raise BadInput(f"{which} is the number of a proposal on chain", "name a proposal file")
     if not which.endswith(".py"):
         raise BadInput(f"{which!r} is neither a proposal file nor a number", "see them all: opg proposal list")
     script = load_script(Path(which))

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from opg.errors import BadInput, OPGError
 from opg.words import OPG
+from opg.words import harmless as harmless
 from opg.words import moment as moment
 from opg.words import percent as percent
 from opg.words import shown as shown
@@ -118,12 +119,7 @@ def _scaled(text: str, unit: int) -> Decimal:
 
 
 def _plain(text: str) -> str:
-    return _harmless(text).replace("[", r"\[")
-
-
-def _harmless(text: str) -> str:
-    """What strangers have written on chain may hold commands for a terminal."""
-    return "".join(each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return harmless(text).replace("[", r"\[")
 
 
 def table(title: str, rows: list[tuple[str, Any]]) -> None:
@@ -132,7 +128,7 @@ def table(title: str, rows: list[tuple[str, Any]]) -> None:
     shape.add_column()
     shape.add_column(overflow="fold")
     for name, value in rows:
-        shape.add_row(_harmless(name), _harmless(str(value)))
+        shape.add_row(harmless(name), harmless(str(value)))
     out.print(shape, soft_wrap=False)
 
 

@@ -123,6 +123,14 @@ class OperatorUnreachable(OPGError):
     """The operator's endpoint does not answer in time, or not with what can be read."""
 
 
+class AlreadyRunning(OPGError):
+    """Another process uses the same data."""
+
+
+class FileUnusable(OPGError):
+    """A file that has to be kept cannot be opened, read or written."""
+
+
 class NoOperator(OPGError):
     """Nobody answered: each operator that could be asked is named with its reason."""
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and what strangers have written."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ def percent(bps: int) -> str:
 def moment(seconds: int) -> str:
     """Unix seconds: `2026-11-21 12:00:00 UTC`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def harmless(text: str) -> str:
+    """What strangers have written, on chain or elsewhere, may hold commands for a terminal, and signs that turn or hide other ones."""
+    lines = text.replace("\r\n", "\n")
+    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in lines)
 
 
 def origin(url: str) -> str:

@@ -47,7 +47,10 @@ def judge(made: Simulation) -> list[Finding]:
     findings = []
     for name, check in CHECKS.items():
         told = list(check(made))
-        findings += [Finding(name, verdict, text) for verdict, text in told] or [Finding(name, "good", OKAY[name])]
+        quiet = Finding(name, "good", OKAY[name])
+        if check in AFTERWARDS and not made.executed:
+            quiet = Finding(name, "look", "not known, for it was not executed")
+        findings += [Finding(name, verdict, text) for verdict, text in told] or [quiet]
     return findings
 
 
@@ -110,6 +113,9 @@ def readable(made: Simulation) -> Told:
 
 def described(made: Simulation) -> Told:
     said, wallets = items(made.proposal.words), streams(made.proposal.words)
+    hidden = sum(each not in "\r\n\t" and not each.isprintable() for each in made.proposal.words)
+    if hidden:
+        yield "look", f"the description has {hidden} characters that nobody sees, and that may turn or hide others"
     if len(said) != len(made.calls):
         yield "bad", f"the description numbers {len(said)} actions, the proposal has {len(made.calls)} calls"
     for number, ((sentence, code), call) in enumerate(zip(said, made.calls, strict=False), 1):
@@ -295,6 +301,7 @@ CHECKS: dict[str, Callable[[Simulation], Told]] = {
     "nobody's funds are touched": funds,
     "every exit still works": exits,
 }
+AFTERWARDS = (roles, bounds, delay, funds, exits)  # they look at what the execution did
 OKAY = {
     "it can be executed": "proposed, voted, queued and executed on a copy of the chain",
     "targets are the protocol's own, verified contracts": "their code is what this source compiles to",

@@ -13,11 +13,10 @@ from eth_utils.address import to_checksum_address
 from web3.exceptions import BadFunctionCallOutput
 from web3.logs import DISCARD
 
-from opg.chain import Chain, artifact
+from opg.chain import Chain, EventReader, artifact
 from opg.chain.artifacts import decode_error
 from opg.chain.deployment import Deployment
 from opg.chain.local import LocalChain
-from opg.deploy.history import logs
 from opg.errors import OPGError, refusal
 
 GAS = 16_777_216  # EIP-7825
@@ -48,7 +47,9 @@ class Fork:
     """A copy of the chain behind `chain`, from its newest block on. Use it as a context manager."""
 
     def __init__(self, chain: Chain) -> None:
-        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, "--no-rate-limit", "--auto-impersonate")
+        # nothing is kept on disk: what was read of another chain of this id, or of a block that was reorganised, would stand for this one
+        options = ("--no-storage-caching", "--no-rate-limit", "--auto-impersonate")
+        self.local = LocalChain(chain.id, None, "--fork-url", chain.url, *options)
         self.chain = self.local.chain
         self.chain.deployment = chain.deployment
 
@@ -126,18 +127,12 @@ class Fork:
         """OPG in wei."""
         return int(self.chain.read("OPG", "balanceOf", account))
 
-    def accounts(self, contract: str, event: str, place: int) -> list[str]:
-        """Whom a contract's events of a kind name in a topic, each once."""
-        topic = self.chain.contract(contract).events[event]().topic
-        found = logs(self.chain, self.deployment.address(contract), [topic], self.deployment.block)
-        return list(dict.fromkeys(to_checksum_address(bytes(each["topics"][place])[12:]) for each in found))
-
     def holders(self) -> dict[str, int]:
         """Everybody with OPG but the contracts of the protocol, the largest first."""
         contracts = {to_checksum_address(each) for each in self.deployment.addresses.values()}
-        paid = self.accounts("OPG", "Transfer", 2)
-        held = {account: self.balance(account) for account in paid if account not in contracts}
-        return {account: amount for account, amount in sorted(held.items(), key=lambda each: -each[1]) if amount}
+        paid = EventReader(self.chain, [("OPG", "Transfer")]).read()
+        held = {account: self.balance(account) for account in {event.args["to"] for event in paid} - contracts}
+        return dict(sorted(((who, has) for who, has in held.items() if has), key=lambda each: (-each[1], each[0])))
 
     def events(self, played: Played) -> Iterator[Event]:
         """Contract, name and arguments of every event of a transaction, in order; unknown ones under their address and topic."""

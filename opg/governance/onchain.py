@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from opg.chain import Chain, EventReader, Sender
+from eth_abi.abi import decode
+from hexbytes import HexBytes
+
+from opg.chain import Chain, Event, EventReader, Sender
 from opg.deploy.proxy import PROXY
 from opg.errors import BadInput, TransactionRefused
 from opg.governance.ballot import CHOICES, Ballot, checked_choice, verify
-from opg.governance.proposal import Proposal
+from opg.governance.proposal import Proposal, paid_streams
 from opg.governance.terms import Vesting
 from opg.governance.vesting import SALT, init_code, wallet_address
+
+# `ProposalCreated`, with its texts as bytes
+CREATED = ("uint256", "address", "address[]", "uint256[]", "bytes[]", "bytes[]", "uint256", "uint256", "bytes")
 
 
 class State(IntEnum):
@@ -92,7 +98,15 @@ class Governance:
                 tuple(bytes(each) for each in args["calldatas"]),
                 args["description"],
             )
+            if made.id != args["proposalId"]:
+                made = replace(made, description=self._description(event))
             yield int(args["proposalId"]), made, str(args["proposer"])
+
+    def _description(self, event: Event) -> str:
+        """The description of a proposal whose author wrote bytes that are no text: to the last of them, for they are in its number."""
+        receipt = self.chain.rpc(lambda: self.chain.w3.eth.get_transaction_receipt(HexBytes(event.transaction)))
+        (log,) = [each for each in receipt["logs"] if each["logIndex"] == event.index]
+        return bytes(decode(CREATED, bytes(log["data"]))[-1]).decode("utf-8", "surrogateescape")
 
     def find(self, number: int) -> Proposal:
         """A proposal by its number, or by its first digits. Raises `BadInput`."""
@@ -225,8 +239,7 @@ class Governance:
 
     def sign_check(self, ballot: Ballot) -> None:
         """Raises `BadInput` for a ballot that will never count: voting is over, or the nonce is used."""
-        self._may_sign(ballot.proposal, ballot.voter)
-        if self.time() > int(self.chain.read("OPGGovernor", "proposalSnapshot", ballot.proposal)):
+        if self.time() > self._may_sign(ballot.proposal, ballot.voter):
             self.weight(ballot.proposal, ballot.voter)
         if ballot.nonce < (next_ := self.nonce(ballot.voter)):
             raise BadInput(
@@ -283,12 +296,25 @@ class Governance:
         sender.send("OPGGovernor", "cancel", *self._parts(proposal), proposal.description_hash)
 
     def queue(self, sender: Sender, proposal: Proposal) -> int:
-        """Hands an accepted proposal to the timelock; gives the second from which it can be executed."""
+        """Hands an accepted proposal to the timelock; gives the second from which it can be executed. Raises `BadInput` when it is not time."""
+        standing = self.standing(proposal)
+        if standing.state is not State.SUCCEEDED:
+            raise BadInput(
+                f"it cannot be queued now: it is {standing.state.name.lower()}", standing.next_step(self.time())
+            )
         sender.send("OPGGovernor", "queue", *self._parts(proposal), proposal.description_hash)
         return int(self.chain.read("OPGGovernor", "proposalEta", proposal.id))
 
     def execute(self, sender: Sender, proposal: Proposal) -> Any:
-        """Executes a proposal whose delay is over."""
+        """Executes a proposal whose delay is over. Raises `BadInput` when it is not. Creates wallets of its streams that nobody has: a proposer
+        with a wallet elsewhere could not.
+        """
+        standing, now = self.standing(proposal), self.chain.now()
+        if standing.state is not State.QUEUED or standing.due > now:
+            raise BadInput(f"it cannot be executed now: it is {standing.state.name.lower()}", standing.next_step(now))
+        for terms in paid_streams(self.chain.deployment, proposal):
+            if self.chain.has_code(PROXY):
+                self.create_wallet(sender, terms)
         return sender.send("OPGGovernor", "execute", *self._parts(proposal), proposal.description_hash)
 
     @staticmethod

@@ -32,7 +32,7 @@ ITEM = re.compile(r"^(\d+)\.\s+(.*\S)\s*$")
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the governor hashes into a proposal's number."""
+    """What the governor hashes into a proposal's number. Bytes of a description that are no UTF-8 are in it as lone surrogates."""
 
     targets: tuple[str, ...]
     values: tuple[int, ...]
@@ -41,7 +41,7 @@ class Proposal:
 
     @property
     def description_hash(self) -> bytes:
-        return keccak(text=self.description)
+        return keccak(self.description.encode("utf-8", "surrogateescape"))
 
     @property
     def id(self) -> int:
@@ -198,6 +198,13 @@ def streams(description: str) -> dict[str, Vesting]:
     found = [Vesting(to_checksum_address(who), int(start), int(seconds))
              for who, start, seconds in STREAM_LINE.findall(description)]  # fmt: skip
     return {wallet_address(each): each for each in found if each.start + each.seconds < 2**64}
+
+
+def paid_streams(deployment: Deployment, proposal: Proposal) -> list[Vesting]:
+    """Those of a description's streams that its calls pay into."""
+    paid = {to_checksum_address(call.arguments[0]) for call in decode_proposal(deployment, proposal)
+            if (call.contract, call.function) == ("OPG", "transfer")}  # fmt: skip
+    return [terms for wallet, terms in streams(proposal.words).items() if wallet in paid]
 
 
 def contract_at(deployment: Deployment) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from opg.chain.deploying import OPG
 from opg.governance.checks import Finding, worst
 from opg.governance.proposal import contract_at, named, shown
 from opg.governance.simulation import Simulation
+from opg.words import harmless
 
 MARKS = {"good": "✓", "look": "?", "bad": "✗"}
 WORDS = {"good": "nothing speaks against it", "look": "a person has to look", "bad": "do not vote for this"}
@@ -38,7 +39,7 @@ def markdown(made: Simulation, findings: list[Finding]) -> str:
         "## What it does",
         *(call(number, each) for number, each in enumerate(made.calls, 1)),
         "## Who can vote",
-        f"{opg(sum(each.votes for each in made.voters))} OPG of {len(made.voters):,} accounts; a quorum is {opg(made.quorum)}.",
+        f"{opg(sum(each.votes for each in made.voters))} OPG of {len(made.voters):,} account{'s' * (len(made.voters) != 1)}; a quorum is {opg(made.quorum)}.",
         table(("account", "votes", "of them staked"), (
             (code(each.account), opg(each.votes), opg(each.staked)) for each in made.voters[:MOST_VOTERS]
         )),
@@ -80,7 +81,7 @@ def whose(made: Simulation) -> str:
 def html(source: str, title: str) -> str:
     """The Markdown as one self-contained page; HTML inside it is shown, not interpreted."""
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(source)
-    safe = title.replace("&", "&amp;").replace("<", "&lt;")
+    safe = harmless(title).replace("&", "&amp;").replace("<", "&lt;")
     return f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{safe}</title>\n<style>{STYLE}</style>\n{body}</html>\n'
 
 
@@ -109,12 +110,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def text(raw: str) -> str:
     """Foreign text, with everything that Markdown would interpret escaped."""
-    return "".join("\\" + each if each in "\\`*_[]<>#|!&" else each for each in raw.replace("\n", " "))
+    return "".join("\\" + each if each in "\\`*_[]<>#|!&" else each for each in harmless(raw).replace("\n", " "))
 
 
 def code(raw: str) -> str:
     """Foreign text in a code span. A backtick inside would end it."""
-    return "`" + raw.replace("`", "'").replace("\n", " ") + "`" if raw else ""
+    return "`" + harmless(raw).replace("`", "'").replace("\n", " ") + "`" if raw else ""
 
 
 def opg(wei: int, sign: str = "") -> str:

@@ -79,15 +79,13 @@ class _Stage:
         self.fork, self.proposal = fork, proposal
         calls = decode_proposal(fork.deployment, proposal)
         self.made = Simulation(proposal, calls, fork.deployment, fork.chain.id, fork.chain.head(), fork.time())
-        self.able = possible_voters(fork)  # before there is anybody here who exists on the copy only
+        self.able = possible_voters(fork.chain)
         self.exits = Exits(fork) if with_exits else None
         self.parts = (list(proposal.targets), list(proposal.values), list(proposal.calldatas))
 
     def play(self) -> Simulation:
         made, fork = self.made, self.fork
         made.code = self._code()
-        if self.exits:
-            self.exits.prepare()
         try:
             self._to_the_queue()
             made.delay = (int(fork.chain.read(TREASURY, "getMinDelay")), 0)
@@ -158,13 +156,15 @@ class _Stage:
         found = {each.account: each.votes for each in voters_at(fork.chain, self.able, now)}
 
         def enough() -> bool:
-            first = found.get(proposer, 0) if proposer else max(found.values(), default=0)
-            return sum(found.values()) >= quorum and first >= threshold
+            return sum(found.values()) >= quorum and (
+                proposer is not None or max(found.values(), default=0) >= threshold
+            )
 
-        if not enough():
+        unable = proposer is not None and found.get(proposer, 0) < threshold
+        if unable or not enough():
             idle = {who: has for who, has in fork.holders().items() if int(read("OPG", "delegates", who), 16) == 0}
             for account, held in sorted(idle.items(), key=lambda each: each[0] != proposer):
-                if enough():
+                if enough() and not (unable and account == proposer):
                     break
                 fork.send(account, "OPG", "delegate", account)
                 found[account] = found.get(account, 0) + held
@@ -184,6 +184,8 @@ class _Stage:
     def _execute(self) -> None:
         """With everything compared before and after."""
         made, fork = self.made, self.fork
+        if self.exits:
+            self.exits.prepare()  # not before: it takes OPG from somebody who votes
         views, held, ether = Views(fork), self._held(), self._ether()
         played = self._step(None, "execute", *self.parts, self.proposal.description_hash)
         made.events = list(fork.events(played))

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from eth_utils.address import to_checksum_address
 
-from opg.chain import Chain
-from opg.governance.fork import Fork
+from opg.chain import Chain, EventReader
 
-SOURCES = (("OPG", "DelegateVotesChanged", 1), ("Staking", "Staked", 1), ("Staking", "Delegated", 2))
+# events, and whom they name that has votes then
+SOURCES = {
+    ("OPG", "DelegateVotesChanged"): "delegate",
+    ("Staking", "Staked"): "operator",
+    ("Staking", "Delegated"): "delegator",
+}
 AT_ONCE = 250  # accounts in one request
 
 
@@ -23,10 +27,11 @@ class Voter:
     staked: int = 0
 
 
-def possible_voters(fork: Fork) -> list[str]:
+def possible_voters(chain: Chain) -> list[str]:
     """Everybody who ever had votes, but the contracts of the protocol, whom nobody makes vote."""
-    contracts = {to_checksum_address(each) for each in fork.deployment.addresses.values()}
-    named = dict.fromkeys(account for source in SOURCES for account in fork.accounts(*source))
+    contracts = {to_checksum_address(each) for each in chain.deployment.addresses.values()}
+    events = EventReader(chain, list(SOURCES)).read()
+    named = dict.fromkeys(str(event.args[SOURCES[event.contract, event.name]]) for event in events)
     return [account for account in named if account not in contracts]
 
 

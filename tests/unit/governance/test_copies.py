@@ -120,7 +120,9 @@ def test_a_file_that_names_its_proposer_is_not_the_copy_of_somebody_else(
     assert f"proposal {made.by(author.address).id}\n" in shown
     assert f"not submitted; only {author.address} can do that" in shown
     assert f"proposal {made.by(thief.address).id} by {thief.address} (pending) says and does the same" in shown
-    fails(cli("proposal", "vote", path, "for", key=author.account), "GovernorNonexistentProposal", "submit it first")
+    for deed in ("vote", "sign-vote", "queue", "execute", "cancel"):
+        result = cli("proposal", deed, path, *(["for"] if "vote" in deed else []), key=author.account)
+        fails(result, f"is not submitted by {author.address}", "submit it first")
     fails(cli("proposal", "submit", path, key=thief.account), f"is proposed by {author.address}", "use that key")
 
 

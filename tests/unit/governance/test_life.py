@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from eth_account import Account
@@ -11,7 +12,7 @@ from eth_utils.address import to_checksum_address
 from opg.chain import Sender
 from opg.chain.artifacts import role_id
 from opg.deploy.proxy import PROXY
-from opg.governance.proposal import build
+from opg.governance.proposal import build, paid_streams, stream_line, streams
 from opg.governance.script import load_script
 from opg.governance.terms import Vesting
 from opg.governance.vesting import wallet_address
@@ -38,6 +39,7 @@ def test_a_proposer_takes_a_proposal_back_before_voting_begins(cli, governance, 
     fails(cli("proposal", "cancel", path, **voter), "only before voting begins", "canceled")
     code, told, _ = cli("proposal", "simulate", path)
     assert code == 1 and "it was canceled already" in told
+    assert "? nobody's funds are touched: not known, for it was not executed" in told
 
 
 @pytest.fixture
@@ -65,6 +67,7 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     number = told.split()[1].rstrip(":")
     assert "Try it" in good(cli("proposal", "list"))
     fails(cli("proposal", "vote", path, "for", **voter), "voting has not begun", "it begins")
+    fails(cli("proposal", "queue", path, **voter), "cannot be queued now: it is pending", "voting begins 20")
 
     stage.local.advance(62)
     assert "for: 999,000,000 votes" in good(cli("proposal", "vote", number[:10], "for", "--reason", "why not", **voter))
@@ -72,8 +75,10 @@ def test_a_vote_changes_a_parameter_pays_a_grant_lets_a_module_in_and_replaces_t
     for words in ("OPGGovernor.setProposalThreshold(", "OPG.transfer(to=", "Staking.grantRole(", "active; voting ends"):
         assert words in shown
     stage.local.advance(602)
-    fails(cli("proposal", "execute", path, **voter), "current=succeeded, expectedStates=queued")
+    fails(cli("proposal", "execute", path, **voter), "cannot be executed now: it is succeeded", "opg proposal queue")
     assert "it can be executed" in good(cli("proposal", "queue", path, **voter))
+    fails(cli("proposal", "queue", path, **voter), "cannot be queued now: it is queued", "it can be executed 20")
+    fails(cli("proposal", "execute", path, **voter), "cannot be executed now: it is queued", "it can be executed 20")
     stage.local.advance(602)
     assert "executed in 0x" in good(cli("proposal", "execute", path, **voter))
 
@@ -102,6 +107,31 @@ def test_a_stream_survives_that_somebody_created_its_wallet_first(governance, st
     governance.create_wallet(stage.person(), terms)
     number = governance.submit(stage.bank, build(script, stage.chain.deployment), [terms])
     assert governance.find(number).title == "Try it"
+
+
+def test_a_stream_that_a_wallet_elsewhere_proposed_has_its_wallet_when_it_is_executed(cli, governance, stage, written):  # noqa: F811
+    paid = (f"Pay 1 OPG to {EVE} over 365 days", f"stream('{EVE}', tokens(1), {START}, days(365))")
+    path = written(paid, proposer=stage.bank.address)
+    made, voter = json.loads(good(cli("proposal", "export", str(path), "submit"))), {"key": stage.bank.account}
+    stage.bank.send_data(made["to"], bytes.fromhex(made["data"][2:]), "propose")
+    stage.local.advance(62)
+    good(cli("proposal", "vote", str(path), "for", **voter))
+    stage.local.advance(602)
+    good(cli("proposal", "queue", str(path), **voter))
+    stage.local.advance(602)
+    good(cli("proposal", "execute", str(path), key=stage.person().account))
+    wallet = wallet_address(Vesting(EVE, START, LENGTH))
+    assert stage.chain.has_code(wallet)
+    assert stage.chain.read("OPG", "balanceOf", wallet) == opg(1)
+
+
+def test_who_executes_pays_for_no_wallet_that_nothing_is_paid_into(stage, proposed):
+    """Whatever terms somebody writes into a description."""
+    made = proposed((f"Pay 1 OPG to {EVE} over 365 days", f"stream('{EVE}', tokens(1), {START}, days(365))"))
+    other = Vesting(BOB, START, LENGTH)
+    longer = replace(made, description=f"{made.words}\n   `{stream_line(other)}`")
+    assert len(streams(longer.words)) == 2
+    assert paid_streams(stage.chain.deployment, longer) == [Vesting(EVE, START, LENGTH)]
 
 
 def test_a_chain_without_the_proxy_is_said(governance, stage):
@@ -142,6 +172,7 @@ def test_simulate_fails_for_what_nobody_should_vote_for(cli, governance, written
 
 def test_a_wallet_elsewhere_gets_the_same_transaction(cli, governance, stage, written):  # noqa: F811
     path = str(written(THRESHOLD))
+    fails(cli("proposal", "export", path, "vote"), "is not submitted")
     fails(cli("proposal", "export", path, "submit"), "does not say who proposes it", "PROPOSER")
     path = str(written(THRESHOLD, proposer=stage.bank.address))
     made = json.loads(good(cli("proposal", "export", path, "submit")))
@@ -159,10 +190,18 @@ def test_votes_and_delegation_are_explained(cli, stage):  # noqa: F811
     holder = stage.person(opg=50)
     assert f"opg delegate {holder.address}" in good(cli("votes", holder.address))
     assert "50 OPG" in good(cli("delegate", holder.address, key=holder.account))
+    assert "votes: 0; 50 as soon as a second passes" in good(cli("votes", holder.address))
     stage.local.advance(2)
     told = good(cli("votes", holder.address))
     assert "votes: 50\n" in told
     assert "do not vote" not in told
+
+
+def test_votes_of_stake_are_told_apart(cli, stage):  # noqa: F811
+    operator = stage.operator(1_500, stage.local.account(), "https://example.org", opg=2_000)
+    stage.local.advance(2)
+    told = good(cli("votes", operator.address))
+    assert "votes: 1,500, 1,500 of them staked\n500 OPG in the wallet do not vote" in told
 
 
 def test_proposals_that_are_not_there(cli, governance, stage, written):  # noqa: F811
@@ -179,7 +218,7 @@ def test_who_has_no_votes_is_told_what_to_do(cli, governance, stage, written):  
     fails(cli("proposal", "submit", path, key=poor.account), "threshold=1 OPG")
     fails(
         cli("proposal", "vote", path, "for", key=stage.bank.account),
-        "GovernorNonexistentProposal",
+        "try_it.py is not submitted",
         "opg proposal submit",
     )
     good(cli("proposal", "submit", path, key=stage.bank.account))

@@ -137,7 +137,7 @@ def test_before_voting_begins_it_is_signed_and_not_cast(
 ):  # fmt: skip
     path, file = str(written(THRESHOLD)), tmp_path / "vote.json"
     early = cli("proposal", "sign-vote", path, "for", key=voter.account)
-    fails(early, "GovernorNonexistentProposal", "submit it first")
+    fails(early, "is not submitted", "submit it first")
     good(cli("proposal", "submit", path, key=stage.bank.account))
     file.write_text(good(cli("proposal", "sign-vote", path, "for", key=voter.account)))
     fails(cli("proposal", "cast-vote", str(file), **anybody), "voting has not begun", "it begins 20")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import pytest
+from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 
-from opg.governance.checks import judge, worst
+from opg.chain.artifacts import artifact, selector
+from opg.governance.checks import described, judge, worst
+from opg.governance.fork import Fork
 from opg.governance.proposal import Proposal, calldata
 from opg.governance.report import html, markdown
 from opg.governance.simulation import simulate
 from opg.governance.terms import OPGGovernor, Staking, Term, give_role, set_, take_role, tokens
-from tests.unit.governance.conftest import TREASURY, opg
+from tests.unit.cli.conftest import cli  # noqa: F401
+from tests.unit.governance.conftest import TREASURY, good, opg
 
 THRESHOLD = ("Set the votes that a proposal needs to 2 OPG", "set_(OPGGovernor.proposalThreshold, tokens(2))")
 BOB = to_checksum_address("0x" + "b0" * 20)
 
 
-def test_a_good_proposal_is_called_good(governance, proposed):
+def test_a_good_proposal_is_called_good(governance, stage, proposed):
     made = simulate(governance.chain, proposed(THRESHOLD))
     findings = judge(made)
     assert worst(findings) == "good", findings
     assert made.lent == 0
+    assert [(each.account, each.votes) for each in made.voters] == [(stage.bank.address, opg(10**9 - TREASURY))]
     assert [step.label for step in made.steps] == [
         f"OPGGovernor.{verb}" for verb in ("propose", "castVote", "queue", "execute")
     ]
@@ -39,6 +44,16 @@ def test_the_chain_itself_is_left_alone(governance, proposed, stage):
     simulate(governance.chain, made)
     assert stage.chain.head() == head
     assert list(governance.all()) == []
+
+
+def test_a_copy_remembers_no_other_chain(stage):
+    """Two copies of one block of which the chain has two versions, as after a re-organisation."""
+    at, eth = stage.chain.deployment.address("Guardian"), stage.chain.w3.eth
+    with Fork(stage.chain) as fork:
+        assert fork.chain.w3.eth.get_code(at) == eth.get_code(at)
+    stage.local.rpc("anvil_setCode", at, "0x00")
+    with Fork(stage.chain) as fork:
+        assert fork.chain.w3.eth.get_code(at) == b"\0"
 
 
 def test_a_grant_is_shown_and_left_to_people(governance, proposed):
@@ -128,10 +143,11 @@ def test_once_voting_has_begun_nobody_lends_votes(stage, governance, proposed):
     assert "does not pass: 10 OPG for it, 998,999,990 OPG against, 0 OPG abstain" in made.error
 
 
-def test_what_nobody_can_carry_is_told(stage, proposed):
-    """The proposer that the file names has no votes, and nothing to delegate."""
+def test_what_nobody_can_carry_is_told(governance, stage, proposed):
+    """The proposer that the file names has no votes, and nothing to delegate. Nobody else's votes would help."""
     poor = stage.person()
-    made = simulate(stage.chain, proposed(THRESHOLD).by(poor.address), with_exits=False)
+    made = simulate(governance.chain, proposed(THRESHOLD).by(poor.address))
+    assert made.lent == 0
     assert (
         f"GovernorInsufficientProposerVotes(proposer={poor.address.lower()}, votes=0 OPG, threshold=1 OPG)"
         in made.error
@@ -323,6 +339,37 @@ def test_a_malicious_or_clumsy_proposal_is_flagged(governance, stage, proposed, 
     findings = judge(made)
     assert worst(findings) == "bad"
     assert any(PLANTED[plant] in finding.text for finding in findings if finding.verdict == "bad"), findings
+
+
+def test_signs_that_hide_others_are_shown(cli, governance, stage, proposed):  # noqa: F811
+    """A terminal's commands, and letters that turn the reading direction, in a title and under a number."""
+    good_one = proposed(THRESHOLD)
+    words = good_one.words.replace("# Try it", "# Try \x1b[2J it").replace("Because", "Because\u202e")
+    made = Proposal(good_one.targets, good_one.values, good_one.calldatas, words)
+    played = simulate(governance.chain, made, with_exits=False)
+    hidden = "the description has 2 characters that nobody sees, and that may turn or hide others"
+    assert ("look", hidden) in list(described(played))
+    page = html(markdown(played, judge(played)), made.title)
+    number = governance.submit(stage.bank, made, [])
+    for shown in (page, good(cli("proposal", "show", str(number))), good(cli("proposal", "list"))):
+        assert "Try �[2J it" in shown
+        assert not {"\x1b", "\u202e"} & set(shown)
+
+
+def test_a_description_that_is_no_text_hides_nothing(cli, governance, stage, proposed):  # noqa: F811
+    """It would be left out, or stop the list; its calls are what is voted on."""
+    made = proposed(THRESHOLD)
+    parts = [list(made.targets), list(made.values), list(made.calldatas), made.words.encode() + b"\xff\xed\xa0\x80"]
+    propose = next(each for each in artifact("OPGGovernor").abi if each.get("name") == "propose")
+    data = selector(propose) + encode(["address[]", "uint256[]", "bytes[]", "bytes"], parts)
+    stage.bank.send_data(governance.governor.address, data, "propose")
+    ((number, found, _),) = governance.all()
+    assert found.id == number
+    assert "Try it" in good(cli("proposal", "list"))
+    assert "OPGGovernor.setProposalThreshold(" in good(cli("proposal", "show", str(number)))
+    assert "4 characters that nobody sees" in good(cli("proposal", "simulate", str(number)))
+    stage.local.advance(62)
+    assert "against: " in good(cli("proposal", "vote", str(number), "against", key=stage.bank.account))
 
 
 def test_the_report_shows_everything_and_interprets_nothing(governance, stage):
