@@ -290,7 +290,7 @@ contract Staking is StakeBooks, Payouts, AccessControl, Governed {
         uint256 burned = slashed - bounty;
         burnable += burned + dust;
         uint256 until = block.timestamp + JAIL_SECONDS;
-        o.jailedUntil = until.toUint32();
+        o.jailedUntil = uint32(Math.min(until, type(uint32).max)); // in 2106 jail ends early, and slashing does not end
         emit Slashed(operator, msg.sender, beneficiary, fromOwn, fromDelegated, burned, bounty);
         emit Jailed(operator, until);
 

@@ -48,7 +48,7 @@ from opg.console import (
     was_interrupted,
 )
 from opg.console import table as _table
-from opg.errors import ADVICE, BadInput, OPGError, StakeRefused
+from opg.errors import ADVICE, BadInput, FileUnusable, OPGError, StakeRefused
 
 INTERRUPTED = {
     "deploy": "the same command goes on where it stopped, and sends nothing twice",
@@ -80,6 +80,9 @@ class Commands(typer.Typer):
             return super().__call__(*args, **kwargs)
         except OPGError as problem:
             tell(problem)
+            sys.exit(1)
+        except OSError as problem:
+            tell(FileUnusable(str(problem), "look at the disk and at who may write there, or name another place"))
             sys.exit(1)
 
 
@@ -405,6 +408,27 @@ def dispute(
     while not challenge.step():
         if stop.wait(poll):
             raise OPGError("the dispute goes on without you, and silence loses the bond", "the same command goes on")
+
+
+@app.command()
+def equivocation(
+    one: Annotated[Path, typer.Argument(help="A receipt that `opg ask` wrote.")],
+    other: Annotated[Path, typer.Argument(help="Another: the same operator, version and input, and other words.")],
+    poll: Annotated[float, typer.Option(min=0.01, help="Seconds between looks at the chain.")] = 2.0,
+    rpc: Rpc = DEFAULT_RPC,
+    manifest: Manifest = None,
+    keystore: Keystore = None,
+) -> None:
+    """Proves that an operator answered one question in two ways: it loses stake at once, without a game or a bond."""
+    from opg.answers import SignedAnswer
+    from opg.equivocation import Equivocation
+
+    receipts = SignedAnswer.load(one), SignedAnswer.load(other)
+    proof = Equivocation(sender_of(connect(rpc, manifest), keystore), *receipts)
+    stop = stop_event()
+    while not proof.step():
+        if stop.wait(poll):
+            raise OPGError("the proof is announced, and not given yet", "the same command goes on")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,14 @@ class OperatorUnreachable(OPGError):
     """The operator's endpoint does not answer in time, or not with what can be read."""
 
 
+class AlreadyRunning(OPGError):
+    """Another process uses the same data."""
+
+
+class FileUnusable(OPGError):
+    """A file that has to be kept cannot be opened, read or written."""
+
+
 class NoOperator(OPGError):
     """Nobody answered: each operator that could be asked is named with its reason."""
 
@@ -172,6 +180,7 @@ PLAUSIBLE = (10**9, 10**11)
 
 ADVICE = {
     "WindowOver": "the answer can no longer be disputed; nothing is left to do",
+    "AlreadyProven": "somebody proved that already, with this answer and another one",
     "OperatorNotLive": "the operator has to stake at least the minimum: opg operator stake",
     "NotEnoughStake": "the operator has to add stake, or to free some: opg operator stake",
     "NotAnOperator": "register first: opg operator register",

@@ -133,6 +133,7 @@ def undelegate(sender: Sender, operator: str, amount: int | None = None) -> Thaw
         raise StakeRefused(
             there if active else f"you have nothing with {operator}", "see what you have where: opg stake show"
         )
+    actions.pay_income(sender, operator)  # later it would have no part in that
     sent = sender.send("Staking", "undelegate", operator, amount)
     args = emitted(sender.chain, sent, "Staking", "ThawStarted")[0]
     return Thaw(int(args["thawId"]), operator, sender.address, False, amount, int(args["until"]))

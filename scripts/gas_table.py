@@ -37,7 +37,7 @@ class Row:
 
 LIFE = ("Inference.request", "Inference.fulfil", "Inference.finalise with a callback")
 ROWS = (
-    Row("request, answer, callback, paid; disputable for a window", LIFE, 300_000, "Infernet 596,320"),
+    Row("request, answer, callback, paid; disputable for a window", LIFE, 300_000, "Infernet 596,320 (unverified 368,472)"),
     Row("off-chain answer, in a batch of 1,000", ("Inference.commit",), 100, "Olas 142,157 (batch of 10)", 1_000),
     Row("voucher redeemed, shares of owner and ancestor", ("Channels.redeem with 1 ancestor",), 120_000,
         "The Graph 154,540 (no such shares)"),

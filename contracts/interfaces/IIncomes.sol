@@ -7,6 +7,7 @@ import {IStaking} from "./IStaking.sol";
 /// @title Incomes of operators
 /// @notice The operator's part of a fee belongs to all whose stake backs the operator. It gathers here, and goes on to `Staking`, which knows who they are.
 /// @dev One transfer for any number of fees. Anyone may send it on, so that no operator holds back what its delegators have earned.
+/// Warning: whose part is how large is decided when it is sent on. Delegators do that before they leave, and before a higher commission that was announced.
 interface IIncomes is IPayouts {
     /// @notice `amount` of a fee is the operator's and its delegators'.
     event Earned(address indexed operator, uint256 amount);

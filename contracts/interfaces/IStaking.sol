@@ -160,7 +160,8 @@ interface IStaking is IERC6372 {
     function delegate(address operator, uint256 amount, uint256 maxCommissionBps) external;
 
     /// @notice Begins to take delegated stake out; it earns nothing from now on.
-    /// @dev Warning: it stays slashable until `finishThaw`, also after it has thawed.
+    /// @dev Warning: what has gathered for the operator and was not sent on (`IIncomes.payIncome`) has no part for it any more.
+    /// Warning: it stays slashable until `finishThaw`, also after it has thawed.
     /// @return thawId For `finishThaw`.
     function undelegate(address operator, uint256 amount) external returns (uint256 thawId);
 

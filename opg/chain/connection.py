@@ -19,6 +19,7 @@ from web3._utils.normalizers import BASE_RETURN_NORMALIZERS
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
+from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import RPCEndpoint
 
 from opg.chain.artifacts import decode_error
@@ -27,7 +28,9 @@ from opg.chain.deployment import Deployment
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
 from opg.words import origin
 
+CONNECT_SECONDS = 10
 TIMEOUT_SECONDS = 30
+TRIED_AGAIN = ExceptionRetryConfiguration(errors=[requests.HTTPError])  # and no time-outs: five of them are minutes
 OWN_CHAINS = (1337, 31337)  # of Ganache, Anvil and Hardhat
 Call = tuple[str, str]  # whom, and the data
 SECRET_LETTERS = 8  # parts of a URL that are shorter are no keys
@@ -45,7 +48,8 @@ class Chain:
         self.w3 = Web3(  # web3 asks for the chain's id with every call unless it may remember it
             HTTPProvider(
                 url,
-                request_kwargs={"timeout": TIMEOUT_SECONDS},
+                request_kwargs={"timeout": (CONNECT_SECONDS, TIMEOUT_SECONDS)},
+                exception_retry_configuration=TRIED_AGAIN,
                 cache_allowed_requests=True,
                 cacheable_requests={RPCEndpoint("eth_chainId")},
             )

@@ -23,8 +23,8 @@ from eth_account.signers.local import LocalAccount
 from opg.chain.connection import Chain
 from opg.errors import ChainUnreachable, OPGError
 
-START_SECONDS = 20
-STOP_SECONDS = 5
+START_SECONDS = 60
+STOP_SECONDS = 30
 ETHER = 10**18
 PORTS = range(20_000, 32_000)
 MAX_LEASES = 256  # by then whoever asked for the oldest one listens, or never will

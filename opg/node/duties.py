@@ -17,7 +17,7 @@ from web3.exceptions import Web3Exception
 from opg.answers import SignedAnswer
 from opg.chain.events import REORG_BLOCKS, Event, EventReader
 from opg.chain.structs import Answer, Request
-from opg.errors import OPGError, TransactionRefused
+from opg.errors import ChainUnreachable, OPGError, TransactionRefused
 from opg.log import say
 from opg.node.admission import channel_views
 from opg.node.batches import check_batches
@@ -132,6 +132,8 @@ class Duties:
 
     def _failed(self, doing: str, problem: Exception) -> None:
         self._problems.append(problem)
+        if isinstance(problem, ChainUnreachable):
+            self.alarm("chain", str(problem))  # now: the other deeds of the round wait for it, too
         say("failed", doing=doing, why=self.chain.without_key(f"{type(problem).__name__}: {problem}"))
 
     def _defend(self) -> None:

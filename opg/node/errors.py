@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from opg.errors import AlreadyRunning as AlreadyRunning
 from opg.errors import (
     BadInput,
     BadRequest,
@@ -48,10 +49,6 @@ class NotAnsweredYet(OPGError):
 
 class AnswerRefuted(OPGError):
     """The answer was wrong, as a dispute has shown."""
-
-
-class AlreadyRunning(OPGError):
-    """Another node uses the same data."""
 
 
 STATUS: dict[type[OPGError], int] = {

@@ -6,12 +6,11 @@ are written together: whoever holds the lock writes for all who wait.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,15 @@ from typing import Any
 from opg.answers import SignedAnswer
 from opg.chain.structs import Answer, Request
 from opg.errors import PaymentRequired
+from opg.keeping import exclusive, opening
 from opg.node.errors import AlreadyRunning, StoreFull
 from opg.node.schema import SCHEMA, WAITING, check_format, connect, dump, load
 from opg.vouchers import SignedVoucher
 from opg.words import shown
 
 TIDY_SECONDS = 1.0
-FULL = ("full", "disk I/O error", "readonly", "unable to open")
+FULL = ("full", "disk I/O error", "readonly", "unable to open", "malformed", "not a database")
+DAMAGED = "save what it holds: sqlite3 FILE .recover | sqlite3 NEW; a node without it cannot defend what it has signed"
 
 
 @dataclass
@@ -44,15 +45,15 @@ class Store:
     """The node's memory. Safe to use from several threads, and from several processes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._lock = threading.RLock()
         self._waiting: list[_Entry] = []
         self._queue_lock = threading.Lock()
-        self._db = connect(str(path))
-        check_format(self._db, path)
-        self._db.executescript(SCHEMA)
-        self._reading = connect(str(path))  # of its own: who reads does not wait for a disk that writes
+        with opening(path, DAMAGED):
+            self._db = connect(str(path))
+            check_format(self._db, path)
+            self._db.executescript(SCHEMA)
+            self._reading = connect(str(path))  # of its own: who reads does not wait for a disk that writes
         self._reading_lock = threading.Lock()
 
     def close(self) -> None:
@@ -83,38 +84,25 @@ class Store:
                 known = db.execute(written).fetchone()
                 db.execute(move).fetchall()
 
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Holds a lock on this store's name among all processes. Raises `AlreadyRunning`. Ends with the process."""
-        with open(self.path.with_suffix(f".{what}.lock"), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise AlreadyRunning(
-                    f"another process is at work on {self.path} ({what})", "wait for it, or name another folder: --data"
-                ) from None
-            yield
+        return exclusive(self.path, what)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, _told():
             try:
                 self._db.execute("begin immediate")
                 yield self._db
                 self._db.execute("commit")
-            except BaseException as problem:
+            except BaseException:
                 with suppress(sqlite3.Error):
                     if self._db.in_transaction:
                         self._db.execute("rollback")
-                if isinstance(problem, sqlite3.OperationalError) and any(word in str(problem) for word in FULL):
-                    raise StoreFull(
-                        f"the log at this node takes no more ({problem})",
-                        "try another operator; if it is yours: free its disk",
-                    ) from None
                 raise
 
     def _rows(self, query: str, *arguments: Any) -> list[Any]:
-        with self._reading_lock:
+        with self._reading_lock, _told():
             return self._reading.execute(query, arguments).fetchall()
 
     # ------------------------------------------------------------------ answers
@@ -393,6 +381,18 @@ class Store:
         if self.cursor(name) != block:
             with self._writing() as db:
                 db.execute("insert or replace into cursors values (?, ?)", (name, block))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A disk that fails is `StoreFull`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as problem:
+        if not any(word in str(problem) for word in FULL):
+            raise
+        why = f"the log at this node takes no more ({problem})"
+        raise StoreFull(why, "try another operator; if it is yours: look at its disk") from None
 
 
 _SELECT = "select answer, digest, key, signature, inputs, outputs, batch, place from answers"

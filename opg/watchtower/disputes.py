@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 
@@ -40,23 +41,38 @@ class Disputes:
         self._challenges: dict[bytes, Challenge] = {}
         self._complaints: dict[bytes, str] = {}
         self._looked: set[bytes] = set()
+        self._playing: set[bytes] = set()  # also what a full disk keeps from the notes
         self._poor = False
 
     @property
     def bonds_out(self) -> int:
         """Wei in games that run."""
-        return self.bond * len(self.notes.cases("playing"))
+        return self.bond * len(self._cases()[0])
+
+    def _cases(self) -> tuple[list[Case], list[Case]]:
+        """Those that are played, and those that wait."""
+        playing, waiting = self.notes.cases("playing"), []
+        for case in self.notes.cases("waiting"):
+            (playing if case.digest in self._playing else waiting).append(case)
+        return playing, waiting
+
+    def _note(self, digest: bytes, state: str, bounty: int = 0, ended: int = 0) -> None:
+        """A game's clock waits for no disk: what cannot be written is known until this process ends, and found again by the next one."""
+        (self._playing.add if state == "playing" else self._playing.discard)(digest)
+        try:
+            self.notes.case_state(digest, state, bounty, ended)
+        except sqlite3.Error as problem:
+            say("cannot note", answer=digest, state=state, why=str(problem))
 
     def tick(self, version_of: VersionOf) -> None:
         """At most one move in each running game; then new games, the most valuable first, as far as the bonds go."""
         self._find_running()
         self._recheck()
-        for case in self.notes.cases("playing"):
+        for case in self._cases()[0]:
             self._guarded(case, version_of)
-        waiting = self.notes.cases("waiting")
+        playing, waiting = self._cases()
         if not waiting:
             return
-        playing = self.notes.cases("playing")
         out = self.bond * len(playing)
         stakes, relied_on = self._stakes(playing, waiting), self.notes.on_chain()
 
@@ -109,7 +125,7 @@ class Disputes:
             if case.digest not in self._looked:
                 self._looked.add(case.digest)
                 if self._phase(case) != Phase.NONE:
-                    self.notes.case_state(case.digest, "playing")
+                    self._note(case.digest, "playing")
 
     def _recheck(self) -> None:
         """Cases whose end a re-organisation took away go on."""
@@ -121,7 +137,7 @@ class Disputes:
             if not stands:
                 say("a re-organisation took an end away", answer=case.digest, was=state)
                 self._looked.discard(case.digest)
-                self.notes.case_state(case.digest, "waiting")
+                self._note(case.digest, "waiting")
 
     def _guarded(self, case: Case, version_of: VersionOf) -> bool:
         """One step. Whether a game runs now. Whatever is wrong with this one, the others' clocks run, too."""
@@ -157,7 +173,7 @@ class Disputes:
             self._end(case, ended, self._bounty(challenge.game_id) if ended == "won" else 0)
             return False
         running = phase != Phase.NONE
-        self.notes.case_state(case.digest, "playing" if running else "waiting")
+        self._note(case.digest, "playing" if running else "waiting")
         return running
 
     def _phase(self, case: Case) -> Phase:
@@ -178,7 +194,7 @@ class Disputes:
             self._end(case, "late")
 
     def _end(self, case: Case, state: str, bounty: int = 0) -> None:
-        self.notes.case_state(case.digest, state, bounty, self.chain.head())
+        self._note(case.digest, state, bounty, self.chain.head())
         self._challenges.pop(case.digest, None)
         self._complaints.pop(case.digest, None)
 

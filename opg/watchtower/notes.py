@@ -10,19 +10,20 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opg.chain.structs import Answer, Evidence
 from opg.challenge import Case
-from opg.keeping import keep_private
+from opg.keeping import keep_private, opening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORMAT = 3
+DAMAGED = "move it away: the chain is read again"
 SCHEMA = """
 create table if not exists batches (
     id integer primary key, operator text not null, root blob not null, count integer not null, cid text not null,
@@ -60,15 +61,15 @@ class Notes:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        keep_private(path)  # who knows the seed knows where to lie
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-        if self._db.execute("pragma user_version").fetchone()[0] != FORMAT:
-            for (name,) in self._db.execute("select name from sqlite_master where type = 'table'").fetchall():
-                self._db.execute(f"drop table {name}")  # of an earlier format: the chain is read again
-        self._db.executescript(SCHEMA)
-        self._db.execute(f"pragma user_version = {FORMAT}")
+        with opening(path, DAMAGED):
+            keep_private(path)  # who knows the seed knows where to lie
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+            if self._db.execute("pragma user_version").fetchone()[0] != FORMAT:
+                for (name,) in self._db.execute("select name from sqlite_master where type = 'table'").fetchall():
+                    self._db.execute(f"drop table {name}")  # of an earlier format: the chain is read again
+            self._db.executescript(SCHEMA)
+            self._db.execute(f"pragma user_version = {FORMAT}")
 
     def close(self) -> None:
         with self._lock:
@@ -77,13 +78,15 @@ class Notes:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._db.execute("begin immediate")
             try:
+                self._db.execute("begin immediate")
                 yield self._db
+                self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                with suppress(sqlite3.Error):
+                    if self._db.in_transaction:
+                        self._db.execute("rollback")
                 raise
-            self._db.execute("commit")
 
     def _rows(self, query: str, *arguments: object) -> list[tuple]:
         with self._lock:

@@ -21,6 +21,7 @@ from opg.chain.structs import Answer, Evidence
 from opg.chain.typed import answer_digest
 from opg.challenge import Case
 from opg.errors import ChainUnreachable, ModelUnreadable, OPGError
+from opg.keeping import exclusive
 from opg.log import say
 from opg.lookback import find_back
 from opg.tensor.commitment import ListTree
@@ -93,15 +94,18 @@ class Watchtower:
     # ------------------------------------------------------------------ working
 
     def run(self, stop: threading.Event, poll_seconds: float = 1.0) -> None:
-        """Works until `stop` is set. A chain that is away for a while is waited for."""
-        say("watching", chain=self.chain.id, models=len(self.models), challenger=self.sender.address,
-            sample=self.rules.sample, processes=self.engine.places)  # fmt: skip
-        player = threading.Thread(target=self._repeat, args=(self._play, stop, poll_seconds), name="disputes")
-        player.start()
-        self._repeat(self.audit, stop, poll_seconds)
-        player.join()
-        came = self.report()
-        self.close()
+        """Works until `stop` is set. A chain that is away for a while is waited for. Raises `AlreadyRunning`."""
+        try:
+            with exclusive(self.notes.path, "watch"):
+                say("watching", chain=self.chain.id, models=len(self.models), challenger=self.sender.address,
+                    sample=self.rules.sample, processes=self.engine.places)  # fmt: skip
+                player = threading.Thread(target=self._repeat, args=(self._play, stop, poll_seconds), name="disputes")
+                player.start()
+                self._repeat(self.audit, stop, poll_seconds)
+                player.join()
+                came = self.report()
+        finally:
+            self.close()
         say("stopped", **came)
 
     def close(self) -> None:

@@ -658,9 +658,20 @@ class DisputesBooks(ChainMachine):
         pool.thawing += shares
         pool.thaws.append((thaw, shares, self.evm.now + THAWING_SECONDS))
 
+    @staticmethod
+    def signed_before(given: Given, thawed_at: int) -> bool:
+        """While the stake that came out of its thaw then still was active."""
+        return given.answer["issuedAt"] <= thawed_at - THAWING_SECONDS
+
+    def is_disputable(self, given: Given) -> bool:
+        """There can be a game, or is one whose side to move still has time; when that is over, anyone could have claimed it."""
+        running = any(game.given is given and self.evm.now <= game.last for game in self.running)
+        return not given.refuted and (self.evm.now <= given.until or running)
+
     @precondition(lambda self: self.stake[self.carol].thaws)
     @rule(patient=st.booleans())
     def leave_with_it(self, patient: bool) -> None:
+        """Attack 1: not before the last word about all that was signed while this was active."""
         pool = self.stake[self.carol]
         thaw, shares, until = pool.thaws[0]
         if patient:
@@ -670,6 +681,8 @@ class DisputesBooks(ChainMachine):
             with reverts("ThawingNotOver", until):
                 self.world.staking.finishThaw(thaw, sender=self.carol)
             return
+        backed = [each for each in self.given if each.operator is self.carol and self.signed_before(each, until)]
+        assert not any(self.is_disputable(each) for each in backed)
         paid = self.world.staking.finishThaw(thaw, sender=self.carol).event("Unstaked").amount
         pool.thaws.pop(0)
         if pool.thawing < shares:  # slashed to nothing since

@@ -33,6 +33,7 @@ def check_add(pool, amount):
     tokens, shares, epoch = pool
     (tokens2, shares2, epoch2), got, odd = POOLS.add(pool, amount)
     assert epoch2 == epoch and shares2 == shares + got
+    assert got == amount * shares // tokens and amount - odd == got * tokens // shares
     assert tokens + amount == tokens2 + odd and odd in (0, 1)
     assert got >= amount - odd
     assert tokens2 * shares <= tokens * shares2, "the price rose"
@@ -44,7 +45,7 @@ def check_add(pool, amount):
 def check_remove(pool, leaving):
     tokens, shares, epoch = pool
     (tokens2, shares2, epoch2), paid, odd = POOLS.remove(pool, leaving)
-    assert paid == leaving * tokens // shares
+    assert (tokens2, paid) == ((shares - leaving) * tokens // shares, leaving * tokens // shares)
     assert tokens == tokens2 + paid + odd and odd in (0, 1)
     if epoch2 == epoch:
         assert shares2 == shares - leaving

@@ -1,10 +1,11 @@
 """Payers whose signatures a contract judges (ERC-1271), and payers that become contracts (EIP-7702)."""
 
+import pytest
 from eth_account import Account
 
-from tests.evm import reverts
+from tests.evm import Reverted, reverts
 from tests.typed import sign
-from tests.unit.Channels.conftest import CLOSE_SECONDS, VOUCHER, build
+from tests.unit.Channels.conftest import CLOSE_SECONDS, VOUCHER, WEALTH, build
 
 
 def test_a_wallet_pays_by_its_owners_signature(channels, wallet, voucher, redeem, bob, dave):
@@ -74,6 +75,51 @@ def test_an_account_that_gets_code_stays_bound(anvil_evm, alice, bob, charlie, f
 
     assert evm.at("Wallet1271", alice).isValidSignature(b"\x00" * 32, signature) == bytes.fromhex("ffffffff")
     assert market.channels.redeem(signed, alice, signature, sender=bob).value == 100
+
+
+REENTER, BURN_GAS, RETURN_BOMB = range(3)
+
+
+@pytest.fixture
+def hostile(evm, opg, channels, act, alice, bob, dave):
+    """A wallet with a way of its own to judge signatures, and 1,000 wei deposited for Bob."""
+
+    def make(way):
+        made = evm.deploy("HostileWallet", way)
+        opg.transfer(made, WEALTH, sender=alice)
+        act(made, opg, "approve", channels, WEALTH, sender=dave)
+        act(made, channels, "deposit", bob, 1_000, sender=dave)
+        return made
+
+    return make
+
+
+def test_a_wallet_that_redeems_while_it_is_asked_is_not_paid_twice(channels, hostile, voucher, bob, dave):
+    """Attack 16: it is asked by a call that changes nothing, so what it tries fails, and with it the signature."""
+    wallet = hostile(REENTER)
+    wallet.prepare((voucher(60, payer=wallet), wallet, b"\1"), sender=dave)
+    with reverts("BadSignature", 0, wallet):
+        channels.redeem(voucher(100, payer=wallet), wallet, b"\1", sender=bob)
+    assert channels.channel(wallet, bob).deposited == 1_000
+
+
+def test_a_wallet_that_answers_at_length_pays_for_nothing_but_its_own_words(channels, hostile, voucher, bob):
+    """Attack 16: only the first word is looked at."""
+    wallet = hostile(RETURN_BOMB)
+    receipt = channels.redeem(voucher(100, payer=wallet), wallet, b"\1", sender=bob)
+    assert receipt.value == 100
+
+
+def test_a_wallet_that_burns_all_gas_stops_the_batch_it_is_in_and_nothing_else(
+    channels, hostile, entry, voucher, alice, bob
+):
+    """Attack 16: why an operator asks contract wallets for a session key, and redeems the others apart."""
+    channels.deposit(bob, 1_000, sender=alice)
+    wallet = hostile(BURN_GAS)
+    trap = (voucher(100, payer=wallet), wallet, b"\1")
+    with pytest.raises(Reverted):
+        channels.redeemMany([entry(voucher(100)), trap], sender=bob)
+    assert channels.redeemMany([entry(voucher(100))], sender=bob).value == 100
 
 
 def delegate(evm, account, contract):

@@ -69,6 +69,25 @@ def test_no_answer_is_refuted_by_it(market):
     assert market.inference.isFinal(digest)
 
 
+@pytest.mark.parametrize("game_first", [True, False], ids=["game first", "proof first"])
+def test_a_game_and_a_proof_settle_alike_in_either_order(market, bob, dave, game_first):
+    """Attack 18: two faults, two penalties, whichever is noticed first; and the game goes on as if there was no proof."""
+    digest = market.digest(market.other)
+    market.announce(market.one, market.other)
+    market.inference.contest(digest, sender=dave)
+
+    def game():
+        market.inference.refute(digest, sender=dave)
+        market.staking.slash(bob, 500 * OPG, dave, sender=dave)
+
+    deeds = [game, lambda: market.prove(market.one, market.other)]
+    for deed in deeds if game_first else reversed(deeds):
+        deed()
+    assert market.staking.stakeOf(bob).active == STAKE - PENALTY - 500 * OPG
+    assert market.inference.answerState(digest).refuted
+    assert not market.inference.answerState(market.digest(market.one)).refuted
+
+
 # what is no equivocation
 
 

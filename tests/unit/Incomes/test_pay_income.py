@@ -62,6 +62,41 @@ def test_delegators_have_their_part(market):
     assert REST // 2 - 1 <= market.staking.creditOf(market.dave) <= REST // 2
 
 
+@pytest.fixture
+def lent(market) -> Market:
+    """dave has lent as much as bob has, and all of it earns; something was earned, and not sent on."""
+    market.staking.delegate(market.bob, STAKE, 0, sender=market.dave)
+    market.evm.sleep(THAWING_SECONDS)
+    market.staking.settle(market.bob, market.dave, sender=market.dave)
+    earn(market)
+    return market
+
+
+@pytest.mark.parametrize("sent_on", [True, False], ids=["sent on first", "left lying"])
+def test_who_leaves_sends_it_on_first(lent, sent_on):
+    """Attack 8, turned round: an operator that sends nothing on keeps the parts of those who left meanwhile. They can do it themselves, in front of leaving."""
+    if sent_on:
+        lent.inference.payIncome(lent.bob, sender=lent.dave)
+    lent.staking.undelegate(lent.bob, STAKE, sender=lent.dave)
+    if not sent_on:
+        lent.inference.payIncome(lent.bob, sender=lent.bob)
+    assert abs(lent.staking.creditOf(lent.dave) - (REST // 2 if sent_on else 0)) <= 1
+
+
+@pytest.mark.parametrize("sent_on", [True, False], ids=["sent on first", "left lying"])
+def test_a_higher_commission_finds_what_was_left_lying(lent, sent_on):
+    """Attack 2: it was announced as long before as stake thaws, and anybody sends on in that time."""
+    lent.staking.setCommission(500, sender=lent.bob)
+    if sent_on:
+        lent.inference.payIncome(lent.bob, sender=lent.dave)
+    lent.evm.sleep(THAWING_SECONDS)
+    if not sent_on:
+        lent.inference.payIncome(lent.bob, sender=lent.bob)
+    lent.staking.settle(lent.bob, lent.dave, sender=lent.dave)
+    part = REST // 2 if sent_on else REST // 2 * 9_500 // 10_000
+    assert abs(lent.staking.creditOf(lent.dave) - part) <= 1
+
+
 @pytest.mark.parametrize("delegated", [False, True], ids=["alone", "delegated"])
 def test_what_it_costs(anvil_evm, gas_snapshot, delegated):
     """Once for any number of fees."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from opg.chain.artifacts import CONTRACTS, artifact, selector
 from tests.evm import Reverted, reverts
 from tests.market import (
     COLLATERAL,
@@ -305,3 +306,24 @@ def test_a_callback_gets_no_more_than_was_paid_for(market, inference, evm):
     req = called_back(market, inference, receiver)
     inference.finalise(req, [OUTPUT], sender=market.dave)
     assert receiver.gasGiven() <= CALLBACK_GAS
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_no_contract_takes_a_callback_for_an_order(name):
+    """Attack 16: whoever is named as callback is called by `Inference`, which may lock and slash; so nothing of ours listens to that call."""
+    (entry,) = (each for each in artifact("IAnswerReceiver").abi if each["type"] == "function")
+    functions = [each for each in artifact(name).abi if each["type"] == "function"]
+    assert selector(entry) not in map(selector, functions)
+    assert all(each["type"] != "fallback" for each in artifact(name).abi)
+
+
+@pytest.mark.parametrize("name", ["staking", "token", "models", "inference"])
+def test_a_callback_to_one_of_us_fails_and_nothing_else(market, inference, name):
+    """Attack 16."""
+    req = market.ask(callback=getattr(market, name).address, callback_gas=100_000)
+    market.fulfil(req)
+    market.after_window()
+    before = market.staking.stakeOf(market.bob)
+    event = inference.finalise(req, [OUTPUT], sender=market.dave).event("Finalised")
+    assert not event.callbackSucceeded
+    assert market.staking.stakeOf(market.bob) == (before.active, 0, 0)

@@ -2,8 +2,19 @@
 
 import pytest
 
-from tests.evm import reverts
-from tests.market import BURN_BPS, MIN_STAKE, OBLIGATION, OPG, THAWING_SECONDS, Market, deploy_staking
+from tests.evm import account, reverts
+from tests.market import (
+    BURN_BPS,
+    JAIL_SECONDS,
+    MIN_STAKE,
+    OBLIGATION,
+    OPG,
+    THAWING_SECONDS,
+    Market,
+    deploy_staking,
+)
+
+PENALTY_GAS = 500_000  # `Penalty.SLASH_GAS`
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +184,30 @@ def test_a_beneficiary_that_takes_no_part_blocks_nothing(staking, token, bob, da
     assert token.balanceOf(dave) == before + 10 * OPG
     with reverts("NothingToWithdraw", dave):
         staking.withdrawCredit(dave, sender=dave)
+
+
+@pytest.mark.parametrize("now", [2**32 - JAIL_SECONDS - 1, 2**32 - JAIL_SECONDS, 2**32, 2**40])
+def test_it_works_in_any_year(evm, staking, bob, dave, now):
+    """Attack 3: from 2106 on no 32 bits hold the end of a jail."""
+    staking.stake(100 * OPG, sender=bob)
+    evm.sleep(now - evm.now)
+    assert staking.slash(bob, 30 * OPG, dave, sender=dave).value.slashed == 30 * OPG
+    assert staking.jailedUntil(bob) == min(evm.now + JAIL_SECONDS, 2**32 - 1)
+    assert not staking.isLive(bob)
+
+
+def test_the_dearest_slash_takes_half_of_what_a_penalty_brings_for_it(evm):
+    """Attack 19: both pools end, and everybody is new: else a lie would be cheaper where it is dearer to punish."""
+    market = Market(evm)
+    market.staking.delegate(market.bob, 1_000 * OPG, 0, sender=market.alice)
+    evm.sleep(THAWING_SECONDS)
+    market.staking.settle(market.bob, market.alice, sender=market.alice)
+    market.staking.startThaw(1_000 * OPG, sender=market.bob)
+    market.staking.undelegate(market.bob, 500 * OPG, sender=market.alice)
+    market.staking.reward(market.bob, 7 * OPG, sender=market.dave)
+    receipt = market.staking.slash(market.bob, 2**255, account(20), sender=market.dave)
+    assert [e.own for e in receipt.events if e.name == "PoolEnded"] == [True, False]
+    assert receipt.gas_used < PENALTY_GAS // 2
 
 
 @pytest.mark.parametrize("thaws", [False, True], ids=["plain", "thawing"])

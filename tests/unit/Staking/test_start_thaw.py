@@ -72,3 +72,19 @@ def test_many_thaws_cost_no_more_than_few(evm, staking, bob):
         receipts.append(staking.startThaw(1, sender=bob))
         evm.sleep(1)
     assert receipts[-1].gas_used <= receipts[1].gas_used
+
+
+def test_rounding_frees_no_locked_stake_but_a_wei_an_exit(evm, staking, bob, dave):
+    """Attack 5: at an odd price each deed rounds, and all that an operator can nibble off what is locked is a wei each time it leaves."""
+    staking.lock(bob, 4 * OPG, OBLIGATION, sender=dave)
+    staking.slash(bob, 3 * OPG + 1, dave, sender=dave)
+    thaws = []
+    while staking.freeStake(bob):
+        thaws.append(staking.startThaw(-(-staking.freeStake(bob) // 2), sender=bob).value)
+    assert len(thaws) > 60
+    assert staking.stakeOf(bob).active >= 4 * OPG - 1
+    evm.sleep(THAWING_SECONDS)
+    for done, thaw_id in enumerate(thaws, 1):
+        staking.finishThaw(thaw_id, sender=bob)
+        assert staking.stakeOf(bob).active >= 4 * OPG - 1 - done
+    assert staking.slash(bob, 4 * OPG, dave, sender=dave).value.slashed >= 4 * OPG - 1 - len(thaws)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from opg.chain import Chain, Deployment
+from opg.chain import Chain, Deployment, connection
 from opg.chain.local import LocalChain, free_port
 from opg.errors import ChainUnreachable, NotDeployed, TransactionRefused, WrongChain
 from opg.words import origin
@@ -88,6 +90,22 @@ def test_chain_that_goes_away_is_unreachable_and_not_a_crash(stage):
         chain = other.chain
     with pytest.raises(ChainUnreachable):
         chain.head()
+
+
+def test_a_node_that_is_silent_is_asked_once(monkeypatch):
+    """Five times half a minute is more than a dispute may have left."""
+    monkeypatch.setattr(connection, "TIMEOUT_SECONDS", 0.2)
+    callers = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(1)
+        with pytest.raises(ChainUnreachable, match="ReadTimeout"):
+            Chain(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with suppress(TimeoutError):
+            while True:
+                callers.append(silent.accept())
+        for caller, _ in callers:
+            caller.close()
+    assert len(callers) == 1
 
 
 def test_chain_that_begins_to_talk_nonsense_is_unreachable_and_not_a_crash(stage, monkeypatch):

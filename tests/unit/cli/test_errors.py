@@ -103,6 +103,22 @@ def test_serving_key_that_was_replaced_never_returns(cli: Cli, stage, user):
     fails(cli(*register, key=user.account), "KeyUsed", "opg new-key")
 
 
+def test_what_a_disk_refuses_is_told(cli: Cli, host, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPG_PASSWORD", "x")
+    made = host()
+    damaged, file = tmp_path / "damaged", tmp_path / "file"
+    damaged.mkdir()
+    (damaged / "node.sqlite").write_bytes(b"hello" * 1_000)
+    (damaged / "watchtower.sqlite").write_bytes(b"hello" * 1_000)
+    file.write_text("")
+    status = ["node", "status", "--url", "http://127.0.0.1:1", "--data"]
+    fails(cli(*status, str(damaged)), "node.sqlite: file is not a database", ".recover")
+    fails(cli("watch", "status", "--data", str(damaged)), "watchtower.sqlite: file is not a database", "move it away")
+    watch = ["watch", "--model", str(DIGITS), "--workers", "0", "--data", str(file / "folder" / "data")]
+    fails(cli(*watch, key=made.operator.account), "Not a directory", "--data")
+    fails(cli("devnet", "start", "--dir", str(file / "folder" / "net")), "Not a directory", "the disk")
+
+
 def test_what_strangers_write_on_chain_is_no_command_for_a_terminal(cli: Cli, host):
     made = host()
     made.operator.send("Staking", "register", made.key.address, "http://\x1b[2J\x07[red]x")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from opg import actions
 from opg.chain import Sender
 from opg.chain.deploying import LOCAL, OPG
+from opg.vouchers import make_voucher
 from opg.words import moment
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.test_errors import fails
@@ -76,6 +78,19 @@ def test_collecting_settles_what_was_delegated(cli: Cli, stage, operator, lent):
     operator.send("Staking", "reward", operator.address, 391 * OPG)
     assert "collected: 16 OPG" in good(cli("collect", key=lent.account))
     assert "collected: 375 OPG" in good(cli("collect", key=operator.account))
+
+
+def test_who_leaves_takes_its_part_of_what_has_gathered_along(cli: Cli, stage, operator, lent, user):
+    """A voucher was redeemed, and the income not sent on: afterwards it would have no part in that."""
+    stage.local.advance(LOCAL.thawing_seconds)
+    good(cli("stake", "settle", key=lent.account))
+    actions.open_channel(user, operator.address, 50 * OPG)
+    voucher = make_voucher(stage.chain, user.account, operator.address, 1, 50 * OPG)
+    operator.send("Channels", "redeem", *voucher.abi())
+    gathered = stage.chain.read("Channels", "incomeOf", operator.address)
+    good(cli("stake", "undelegate", operator.address, key=lent.account))
+    part = gathered * 64 // (1_500 + 64)
+    assert part - 1 <= stage.chain.read("Staking", "creditOf", lent.address) <= part
 
 
 def test_nothing_leaves_before_its_time(cli: Cli, stage, operator, lent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from opg import actions
 from opg.chain.deploying import OPG
+from opg.keeping import exclusive
 from opg.watchtower import Rules, Watchtower
 from scripts.liar import LyingExecutor
 from scripts.stage import DIGITS
@@ -53,3 +54,16 @@ def test_cluster_that_is_not_there_is_said(cli: Cli, stage):
     code, _, err = cli("watch", *options, key=stage.person().account)
     assert code == 1
     assert "dask" in err
+
+
+def test_two_of_them_do_not_share_a_folder(cli: Cli, stage, tmp_path):
+    """Each would count what the other does, and send with the same key."""
+    data = tmp_path / "watch" / "watchtower.sqlite"
+    first = Watchtower(stage.chain, stage.person(opg=50), [DIGITS], data)
+    with exclusive(data, "watch"):
+        options = ["--model", str(DIGITS), "--workers", "0", "--data", "watch"]
+        code, _, err = cli("watch", *options, key=stage.person().account)
+        assert code == 1
+        assert "another process is at work" in err and "--data" in err
+        assert "watching" not in err
+    first.close()

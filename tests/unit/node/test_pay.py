@@ -84,7 +84,7 @@ class Gate(Inline):
 
     def run(self, version, inputs, urgent=False):
         self.entered.release()
-        assert self.opened.wait(10)
+        assert self.opened.wait(120)
         return super().run(version, inputs)
 
 
@@ -105,7 +105,7 @@ def test_two_answers_cannot_be_had_for_one_voucher(stage, paid, gate, user, vers
     first, second = (request_for(stage, paid, user, version, picture(n), PRICE) for n in range(2))
     with ThreadPoolExecutor() as threads:
         running = threads.submit(paid.node.infer, first)
-        assert gate.entered.acquire(timeout=10)
+        assert gate.entered.acquire(timeout=60)
         with pytest.raises(PaymentRequired, match=f"must be {shown(2 * PRICE)}"):
             paid.node.infer(second)
         gate.opened.set()
@@ -118,7 +118,7 @@ def test_requests_that_overtake_each_other_are_both_paid(stage, paid, gate, user
     with ThreadPoolExecutor() as threads:
         running = [threads.submit(paid.node.infer, each) for each in (second, first)]
         for _ in running:
-            assert gate.entered.acquire(timeout=10)
+            assert gate.entered.acquire(timeout=60)
         gate.opened.set()
         assert all(each.result() for each in running)
     assert paid.node.store.voucher_totals(user.address) == {version.model_id: 2 * PRICE}
@@ -130,7 +130,7 @@ def test_same_request_twice_at_once_is_one_answer(stage, paid, gate, user, versi
     request = request_for(stage, paid, user, version, picture(), PRICE)
     with ThreadPoolExecutor() as threads:
         running = [threads.submit(paid.node.infer, request) for _ in range(3)]
-        assert gate.entered.acquire(timeout=10)
+        assert gate.entered.acquire(timeout=60)
         gate.opened.set()
         first, *others = (each.result() for each in running)
     assert all(other == first for other in others)

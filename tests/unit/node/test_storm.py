@@ -18,6 +18,7 @@ import pytest
 from opg.node import workers
 from opg.node.errors import Busy, WorkerFailed
 from opg.node.workers import WorkerPool
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ROUNDS = 30 if os.environ.get("OPG_DEEP") == "1" else 1
 PROCESSES, CALLERS = 3, 24
@@ -81,10 +82,7 @@ def pool_of(count, job_seconds=1.0, **options):
 
 
 def all_up(pool, count):
-    until = time.monotonic() + 60
-    while pool.alive < count and time.monotonic() < until:
-        time.sleep(0.02)
-    assert pool.alive == count
+    wait_until(lambda: pool.alive == count)
 
 
 def test_a_large_request_to_a_process_that_stands_still_is_given_to_another():
@@ -92,37 +90,37 @@ def test_a_large_request_to_a_process_that_stands_still_is_given_to_another():
     with pool_of(1) as pool:
         os.kill(pool.processes[0].pid, signal.SIGSTOP)
         large = asked(pool, (LARGE,))
-        large.thread.join(30)
+        large.thread.join(120)
         assert large.kind == "answer"
         assert large.value == MODEL.execute((LARGE,))
 
 
 def test_a_process_that_stands_still_keeps_no_other_from_being_replaced():
     """Who gives it what a dead one left does not wait for it to read that."""
-    with pool_of(2, job_seconds=20) as pool:
+    with pool_of(2, job_seconds=600) as pool:
         all_up(pool, 2)
-        dying, still = (course.process for course in pool._courses)
-        os.kill(still.pid, signal.SIGSTOP)
+        dying, still = pool._courses
+        os.kill(still.process.pid, signal.SIGSTOP)
         large = asked(pool, lasting(2_000, LARGE))
-        time.sleep(0.5)
-        dying.kill()
-        time.sleep(0.5)
+        wait_until(lambda: dying.batches)
+        dying.process.kill()
+        wait_until(lambda: still.batches)
         small = asked(pool, lasting(0, b"small"))
-        small.thread.join(15)
+        small.thread.join(120)
         assert small.kind == "answer" and large.kind == "nothing"
-        os.kill(still.pid, signal.SIGCONT)
-        large.thread.join(20)
+        os.kill(still.process.pid, signal.SIGCONT)
+        large.thread.join(120)
         assert large.kind == "answer"
 
 
 def test_a_request_that_cannot_be_sent_shifts_no_answers():
     """What a process answers is told apart by its order alone."""
-    with pool_of(1, job_seconds=20) as pool:
+    with pool_of(1, job_seconds=60) as pool:
         bad = asked(pool, (Unsendable(),))
-        bad.thread.join(20)
+        bad.thread.join(120)
         good = [asked(pool, lasting(10, bytes([n]))) for n in range(5)]
         for number, each in enumerate(good):
-            each.thread.join(20)
+            each.thread.join(120)
             assert each.value == MODEL.execute(lasting(10, bytes([number])))
         assert bad.kind == "WorkerFailed"
 
@@ -133,15 +131,12 @@ def test_pool_is_closed_while_its_processes_start():
         all_up(pool, 2)
         dying = pool.processes[0]
         dying.kill()
-        until = time.monotonic() + 10
-        while pool.processes[0] is dying and time.monotonic() < until:
-            time.sleep(0.001)
+        wait_until(lambda: pool.processes[0] is not dying)
         os.kill(pool.processes[0].pid, signal.SIGSTOP)
-        begun = time.monotonic()
         closing = threading.Thread(target=pool.close, daemon=True)
         closing.start()
-        closing.join(10)
-        assert not closing.is_alive() and time.monotonic() - begun < 10
+        closing.join(workers.START_SECONDS / 2)
+        assert not closing.is_alive()
 
 
 def test_a_process_that_cannot_be_started_now_is_started_later():
@@ -155,7 +150,7 @@ def test_a_process_that_cannot_be_started_now_is_started_later():
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         later = asked(pool, lasting(0, b"x"))
-        later.thread.join(30)
+        later.thread.join(120)
         assert later.kind == "answer"
 
 
@@ -172,12 +167,10 @@ def test_processes_that_cannot_be_started_for_long_are_started_then(monkeypatch)
         short.setattr(workers, "say", lambda *_, **__: None)
         short.setattr(pool, "_start", fails)
         pool.processes[0].kill()
-        until = time.monotonic() + 20
-        while len(tries) < 1_100 and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_until(lambda: len(tries) >= 1_100)
         short.undo()
         later = asked(pool, lasting(0, b"x"))
-        later.thread.join(30)
+        later.thread.join(120)
         assert later.kind == "answer"
 
 
@@ -219,17 +212,22 @@ def _storm(dice, seen, name):
     for each in callers:
         each.start()
     pool.wait_ready()
-    until = time.monotonic() + dice.uniform(4, 6)
-    while time.monotonic() < until:
+    before = Counter(seen)
+    begun, lasts = time.monotonic(), dice.uniform(4, 6)
+
+    def is_quiet():
+        return not pool.deaths or seen["answer"] < before["answer"] + 20
+
+    while (over := time.monotonic() - begun) < lasts or (is_quiet() and over < PATIENCE_SECONDS):
         time.sleep(dice.uniform(0, 2.5))
         process = dice.choice(pool.processes)
-        if process.is_alive():  # or its number may be another's by now
+        if process is not None and process.is_alive():  # or its number may be another's by now
             with suppress(ProcessLookupError):
                 os.kill(process.pid, dice.choice([signal.SIGKILL, signal.SIGSTOP]))
     closing = threading.Thread(target=pool.close, daemon=True)
     closing.start()
     stop.set()
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_SECONDS
     for each in [*callers, closing]:
         each.join(max(0.0, until - time.monotonic()))
     hanging = sum(each.is_alive() for each in [*callers, closing])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,7 +23,7 @@ from opg.chain.deploying import OPG
 from opg.chain.events import REORG_BLOCKS
 from opg.chain.structs import Answer
 from opg.challenge import Case, Challenge
-from opg.errors import ChainUnreachable
+from opg.errors import ChainUnreachable, FileUnusable
 from opg.game import Phase
 from opg.games import read_game
 from opg.node import Node, Store, commit_batch, create_app
@@ -37,6 +39,7 @@ from tests.stage import PRICE, channel
 from tests.unit.chain.test_text import commit_no_text
 from tests.unit.node.test_infer import body
 from tests.unit.node.test_on_chain import again, state
+from tests.waiting import wait_until
 
 GAME = Answer(bytes(32), 1, bytes(32), bytes(32), "0x" + "11" * 20, 5)
 
@@ -248,32 +251,24 @@ def test_most_of_an_hour_without_the_chain_costs_nothing(stage, host, user, vers
     actions.request(user, version.id, made.address, picture(), OPG, stage.chain.now() + 3_500)
     with pytest.raises(ChainUnreachable):
         made.node.tick()
+    assert "chain" in made.node.duties.alarms
     assert ask(stage, made, picture, 2)
     stop = threading.Event()
     worker = threading.Thread(target=made.node.run, args=(stop,))
     worker.start()
     try:
-        wait_for(lambda: "chain" in made.node.duties.alarms)
+        wait_until(lambda: "chain" in made.node.duties.alarms)
         stage.local.advance(3_000)
         assert ask(stage, made, picture, 3)
         wire.cut = False
-        wait_for(lambda: "chain" not in made.node.duties.alarms and not made.node.store.requests("open"))
-        wait_for(lambda: made.node.store.uncommitted_count() == 0)
+        wait_until(lambda: "chain" not in made.node.duties.alarms and not made.node.store.requests("open"))
+        wait_until(lambda: made.node.store.uncommitted_count() == 0)
     finally:
         stop.set()
         worker.join()
     ids = made.node.store.batch_ids(0)
     assert sum(made.node.store.batch_head(root)[2] for root, _ in ids) == 3
     assert sorted(commits(stage)) == sorted(root for root, _ in ids)
-
-
-def wait_for(what, seconds=20):
-    pause = threading.Event()
-    for _ in range(seconds * 20):
-        if what():
-            return
-        pause.wait(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def test_worker_thread_survives_what_nobody_foresaw(stage, host, monkeypatch):
@@ -288,7 +283,7 @@ def test_worker_thread_survives_what_nobody_foresaw(stage, host, monkeypatch):
     stop = threading.Event()
     worker = threading.Thread(target=made.node.run, args=(stop,))
     worker.start()
-    wait_for(lambda: len(rounds) > 3)
+    wait_until(lambda: len(rounds) > 3)
     stop.set()
     worker.join()
     assert b"opg_failures_total" in made.node.metrics.text()
@@ -313,6 +308,43 @@ def test_full_disk_refuses_and_the_node_goes_on(stage, host, picture):
     assert made.node.store.answer_count() == 1 + statuses.count(200)
     db.execute(f"pragma max_page_count = {2**30}")
     assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=99)).status_code == 200
+
+
+def test_log_that_is_damaged_is_told_and_signs_nothing(stage, host, picture):
+    """By the disk, while the node runs."""
+    made = host()
+    http = TestClient(create_app(made.node), raise_server_exceptions=False)
+    assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(1))).status_code == 200
+    path = made.node.store.path
+    made.node.store._db.execute("pragma wal_checkpoint(truncate)")
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    for db in (made.node.store._db, made.node.store._reading):
+        db.execute("pragma shrink_memory")  # or it is not looked at again
+    refused = http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=2))
+    assert (refused.status_code, refused.json()["kind"]) == (507, "StoreFull"), refused.text
+    stop = threading.Event()
+    made.node.policy = replace(made.node.policy, poll_seconds=0.01)
+    threading.Timer(0, lambda: (wait_until(lambda: "disk" in made.node.duties.alarms), stop.set())).start()
+    made.node.run(stop)
+
+
+@pytest.mark.parametrize("content", [b"hello" * 1_000, b"SQLite format 3\0" + b"\7" * 5_000])
+def test_log_that_is_none_is_told(tmp_path, content):
+    path = tmp_path / "node.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(FileUnusable, match=r"not a database|malformed") as told:
+        Store(path)
+    assert ".recover" in told.value.advice
+    assert path.read_bytes() == content
+
+
+def test_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileUnusable, match="Not a directory") as told:
+        Store(tmp_path / "file" / "folder" / "node.sqlite")
+    assert "--data" in told.value.advice
 
 
 def test_answers_written_together_fail_together_and_leave_nothing(stage, host, picture):

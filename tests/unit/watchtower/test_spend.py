@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
+
 import pytest
 
 from opg import actions
@@ -113,3 +116,22 @@ def test_a_user_is_helped_also_when_there_is_nothing_to_win(stage, host, user, p
     assert refuted(stage, wrong.digest)
     stage.local.advance(1)
     user.send("Inference", "refund", terms.abi())
+
+
+def test_full_disk_loses_no_game(stage, liar, picture, tmp_path):
+    """With all that it has in the bond: who forgets that it plays would wait for another bond, and for its clock to run out."""
+    (digest,) = lies(stage, liar, picture, 1)
+    tower = Watchtower(stage.chain, stage.person(opg=50), [DIGITS], tmp_path / "tower.sqlite")
+    with liar.serving():
+        tower.audit()
+        tower.notes._db.execute("pragma query_only = on")
+        for _ in range(40):
+            with suppress(sqlite3.OperationalError):
+                tower.audit()
+            tower._play()
+            liar.node.tick()
+    assert refuted(stage, digest)
+    tower.notes._db.execute("pragma query_only = off")
+    tower.tick()
+    assert tower.report()["won"] == 1
+    tower.close()
