@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-Part = tuple[bytes, float]  # what is sent, and seconds of silence after it
+from tests.waiting import PATIENCE_SECONDS
+
+Part = tuple[bytes, float | threading.Event]  # what is sent, and seconds of silence after it, or what ends that
 
 DEEP = b"[" * 200_000
 MANY = b"[" + b"0," * 2_000_000 + b"0]"
@@ -55,7 +57,10 @@ def stranger(reply: Sequence[Part]) -> Iterator[str]:
                 caller.recv(65_536)
                 for part, pause in reply:
                     caller.sendall(part)
-                    time.sleep(pause)
+                    if isinstance(pause, threading.Event):
+                        pause.wait(PATIENCE_SECONDS)
+                    else:
+                        time.sleep(pause)
             except OSError:
                 pass
 

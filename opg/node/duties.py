@@ -23,7 +23,7 @@ from opg.node.admission import channel_views
 from opg.node.batches import check_batches
 from opg.node.board import OnChain
 from opg.node.defence import Defence
-from opg.node.errors import AlreadyRunning, Busy, WorkerFailed
+from opg.node.errors import AlreadyRunning, Busy, StoreFull, WorkerFailed
 from opg.node.executions import Executions
 from opg.node.income import Endings, check_redeemed, gas_worth, redeem_vouchers, worthwhile
 from opg.words import ether
@@ -95,6 +95,8 @@ class Duties:
         self._guarded("committing a batch", self._commit_when_due)
         self._guarded("checking vouchers", check_redeemed, self.store, self.sender, self.node.view.head)
         self._guarded("redeeming vouchers", self._redeem_when_due)
+        full = next((str(each) for each in self._problems if isinstance(each, StoreFull)), "")
+        self.alarm("disk", self.store.trouble or full)
         if self._problems:
             raise self._problems[0]
 

@@ -229,10 +229,11 @@ class Node:
         while not stop.is_set():
             try:
                 self.tick()
-                for reason in ("chain", "disk"):
-                    self.duties.alarm(reason, "")
+                self.duties.alarm("chain", "")
+            except StoreFull:
+                pass  # which has an alarm of its own
             except OPGError as problem:
-                self.duties.alarm("disk" if isinstance(problem, StoreFull) else "chain", str(problem))
+                self.duties.alarm("chain", str(problem))
             except Exception as problem:  # one bad reply must not end the defence of our stake
                 self.metrics.failures.inc()
                 self.duties.alarm("chain", f"{type(problem).__name__}: {problem}")

@@ -46,6 +46,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.trouble = ""  # why the last answers could not be kept
         self._lock = threading.RLock()
         self._waiting: list[_Entry] = []
         self._queue_lock = threading.Lock()
@@ -90,7 +91,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _told():
+        with self._lock, self._told():
             try:
                 self._db.execute("begin immediate")
                 yield self._db
@@ -101,8 +102,20 @@ class Store:
                         self._db.execute("rollback")
                 raise
 
+    @staticmethod
+    @contextmanager
+    def _told() -> Iterator[None]:
+        """A disk that fails is `StoreFull`."""
+        try:
+            yield
+        except sqlite3.DatabaseError as problem:
+            if not any(word in str(problem) for word in FULL):
+                raise
+            why = f"the log at this node takes no more ({problem})"
+            raise StoreFull(why, "try another operator; if it is yours: look at its disk") from None
+
     def _rows(self, query: str, *arguments: Any) -> list[Any]:
-        with self._reading_lock, _told():
+        with self._reading_lock, self._told():
             return self._reading.execute(query, arguments).fetchall()
 
     # ------------------------------------------------------------------ answers
@@ -135,7 +148,9 @@ class Store:
                         self._insert(db, entry)
                     except PaymentRequired as problem:
                         entry.problem = problem
+            self.trouble = ""
         except Exception as problem:
+            self.trouble = str(problem) if isinstance(problem, StoreFull) else self.trouble
             for entry in entries:
                 entry.problem = entry.problem or problem
         finally:
@@ -381,18 +396,6 @@ class Store:
         if self.cursor(name) != block:
             with self._writing() as db:
                 db.execute("insert or replace into cursors values (?, ?)", (name, block))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """A disk that fails is `StoreFull`."""
-    try:
-        yield
-    except sqlite3.DatabaseError as problem:
-        if not any(word in str(problem) for word in FULL):
-            raise
-        why = f"the log at this node takes no more ({problem})"
-        raise StoreFull(why, "try another operator; if it is yours: look at its disk") from None
 
 
 _SELECT = "select answer, digest, key, signature, inputs, outputs, batch, place from answers"

@@ -15,7 +15,7 @@ from tests.conftest import DEEP
 from tests.models import magika
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 300
+SECONDS = 600
 SAYS = [
     "The watchtower fetched them and executed them again",
     "LabelReader was called back",
@@ -161,6 +161,6 @@ def test_demo_that_is_stopped_leaves_nothing_behind(tmp_path, number):
         time.sleep(0.5)
         process.send_signal(number)
         said += process.stdout.read()
-        assert process.wait(timeout=30) == 130, said
+        assert process.wait(timeout=120) == 130, said
     assert "Traceback" not in said
     assert left_behind(tmp_path) == []

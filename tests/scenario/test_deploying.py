@@ -25,8 +25,8 @@ CHAIN_ID = 84532
 PASSWORD = "correct horse battery staple"
 PUBLIC_NODE = "https://sepolia.base.org"
 PEOPLE = {"OPG_GUARDIAN": "0x" + "11" * 20, "OPG_HOLDER": "0x" + "22" * 20}
-SECONDS = 150
-START_SECONDS = 60
+SECONDS = 600
+START_SECONDS = 240
 
 
 def environment(url: str) -> dict[str, str]:

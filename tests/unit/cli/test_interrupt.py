@@ -13,7 +13,7 @@ import pytest
 from opg.console import was_interrupted
 from tests.unit.deploying.conftest import SEA_YAML
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 import opg
+from opg import web
 from opg.chain import Chain
 from opg.chain.deploying import OPG
 from opg.client import Client
@@ -181,26 +182,36 @@ def test_an_answer_that_is_none_stops_nobody(market, host, inputs, changes):
 
 def test_silent_operators_hold_up_nobody_one_after_the_other(market, host, inputs, monkeypatch):
     """All are looked at at once, and none for longer than INFO_SECONDS."""
-    monkeypatch.setattr("opg.client.INFO_SECONDS", 1.0)
+    monkeypatch.setattr("opg.client.INFO_SECONDS", 3.0)
+    price, looks = market.client.price, []
+
+    def noting(*arguments):
+        begun = time.monotonic()
+        try:
+            return price(*arguments)
+        finally:
+            looks.append((begun, time.monotonic()))
+
+    market.client.price = noting
     silent, good = [host(price=0) for _ in range(4)], host(price=PRICE)
     with stranger([(b"", 60)]) as url, good.serving():
         for each in silent:
             each.operator.send("Staking", "register", each.key.address, url)
-        begun = time.monotonic()
         assert market.infer(1, inputs, TERMS).signed.answer.operator == good.address
-        assert time.monotonic() - begun < 3.5
+    begins, ends = zip(*(each for each in looks if each[1] - each[0] >= 3), strict=True)
+    assert len(begins) == 4 and max(begins) < min(ends), looks
 
 
 def test_a_request_is_given_up_in_time_with_all_its_tries(market, host, inputs, monkeypatch):
     monkeypatch.setattr("opg.client.TIMEOUT_SECONDS", 1.0)
-    made = host(price=0)
+    made, given, read = host(price=0), [], web.read
     market.client.price = lambda *_: 0
+    monkeypatch.setattr(web, "read", lambda url, seconds, *rest: given.append(seconds) or read(url, seconds, *rest))
     with stranger([(b"", 60)]) as url:
         made.operator.send("Staking", "register", made.key.address, url)
-        begun = time.monotonic()
-        with pytest.raises(NoOperator, match="not done after 1 s"):
+        with pytest.raises(NoOperator, match="not done after"):
             market.infer(1, inputs, TERMS)
-        assert time.monotonic() - begun < 3
+    assert len(given) == 1 and given[0] <= 1, "nothing is left for another try"
 
 
 def test_a_reply_that_was_cut_off_is_asked_for_again(stage, user, version, picture, host):

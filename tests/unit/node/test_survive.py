@@ -304,10 +304,14 @@ def test_full_disk_refuses_and_the_node_goes_on(stage, host, picture):
         http.post("/opg/v1/infer", json=body(stage.chain, made, picture(n), nonce=n)).status_code for n in range(2, 30)
     ]
     assert 507 in statuses
+    made.node.tick()
+    assert "is full" in made.node.duties.alarms["disk"]
     assert set(statuses) <= {200, 507}
     assert made.node.store.answer_count() == 1 + statuses.count(200)
     db.execute(f"pragma max_page_count = {2**30}")
     assert http.post("/opg/v1/infer", json=body(stage.chain, made, picture(2), nonce=99)).status_code == 200
+    made.node.tick()
+    assert made.node.duties.alarms == {}
 
 
 def test_log_that_is_damaged_is_told_and_signs_nothing(stage, host, picture):

@@ -1,4 +1,6 @@
-"""Identifiers are those of IPFS: the vectors were made by js-IPFS' importer (scripts/ipfs_vectors.mjs)."""
+"""Identifiers are those of IPFS: the vectors were made by js-IPFS' importer (scripts/ipfs_vectors.mjs), and by kubo itself
+(scripts/kubo_vectors.py).
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,21 @@ import io
 import json
 from collections import deque
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opg.storage import BadCid, Cid, file_cid, is_cid
+from opg.storage import BadCid, Cid, file_cid, is_cid, protobuf, unixfs
+from opg.storage.cid import RAW, SHA2_256
 from opg.storage.unixfs import Link, Profile, build, chunks, decode, encode
 
-VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text())["vectors"]
+VECTORS, KUBO = (
+    json.loads((Path(__file__).parent / name).read_text())["vectors"] for name in ("vectors.json", "kubo.json")
+)
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def content(seed: str, size: int) -> bytes:
@@ -27,6 +35,42 @@ def test_name_is_the_one_that_ipfs_gives(vector):
     profile = Profile(vector["chunk"], vector["width"])
     stream = io.BytesIO(content(vector["seed"], vector["size"]))
     ((root, _),) = deque(build(chunks(stream, profile.chunk_bytes), profile), maxlen=1)
+    assert str(root) == vector["cid"]
+
+
+class Version0(NamedTuple):
+    """A name as kubo gives it by default."""
+
+    digest: bytes
+
+    def encode(self) -> bytes:
+        return SHA2_256 + self.digest
+
+    def __str__(self) -> str:
+        number, text = int.from_bytes(self.encode(), "big"), ""
+        while number:
+            number, place = divmod(number, 58)
+            text = BASE58[place] + text
+        return text
+
+
+@pytest.mark.parametrize("vector", KUBO, ids=lambda v: str(v["size"]))
+def test_tree_over_the_leaves_is_the_one_of_kubo(vector, monkeypatch):
+    """Its library gives names of version 0 alone, with leaves in dag-pb: those are made here, all above them as always."""
+
+    def leaf(piece: bytes) -> bytes:
+        return protobuf.chunk(1, protobuf.number(1, 2) + protobuf.chunk(2, piece) + protobuf.number(3, len(piece)))
+
+    def name(codec: int, block: bytes) -> Version0:
+        return Version0(hashlib.sha256(leaf(block) if codec == RAW else block).digest())
+
+    def link(cid: Version0, size: int, total: int) -> Link:
+        return Link(cid, size, len(leaf(bytes(size))) if size == total else total)
+
+    monkeypatch.setattr(unixfs, "Cid", SimpleNamespace(of=name))
+    monkeypatch.setattr(unixfs, "Link", link)
+    stream = io.BytesIO(content(vector["seed"], vector["size"]))
+    ((root, _),) = deque(build(chunks(stream, unixfs.PROFILE.chunk_bytes)), maxlen=1)
     assert str(root) == vector["cid"]
 
 

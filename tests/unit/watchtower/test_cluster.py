@@ -21,7 +21,7 @@ from tests.unit.node.test_infer import body
 
 ROOT = Path(__file__).resolve().parents[3]
 ANSWERS = 40
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 
 
 @contextmanager
