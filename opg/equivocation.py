@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from opg.answers import SignedAnswer
 from opg.chain.events import emitted
 from opg.chain.sender import Sender
 from opg.errors import NothingToDispute, TransactionRefused
 from opg.log import say
 
-PROVE_GAS = 600_000  # twice what it takes
+PROVE_GAS = 600_000  # three times what it takes
+TWO_SECONDS = 2.0
 
 
 class Equivocation:
@@ -27,6 +30,7 @@ class Equivocation:
         if one.answer.output == other.answer.output:
             raise NothingToDispute("both answers say the same", "there is nothing to win")
         self.sender, self.one, self.other = sender, one, other
+        self._announced_since: float | None = None  # as far as is known here
 
     def step(self) -> bool:
         """Does what is to do now. True: the proof is given. Raises `TransactionRefused`, `BadAnswer` for a signature that the key did not make."""
@@ -39,15 +43,16 @@ class Equivocation:
             self.sender.send("Equivocations", "announce", seal)
             say("announced a proof", operator=self.one.answer.operator, seal=seal)
             return False
-        if chain.now() <= announced:
-            return False
+        self._announced_since = self._announced_since or time.monotonic()
         halves = [part for each in (self.one, self.other) for part in (each.answer.abi(), each.evidence.abi())]
         try:
             sent = self.sender.send("Equivocations", "prove", *halves)
         except TransactionRefused as problem:
             if problem.name != "NotAnnounced":
                 raise
-            # The node tries it in the second of its newest block, which is the announcement's; it will be in a later one.
+            # The node tries it in the second of its newest block, which is the announcement's. Whatever the chain's clock shows, the next block is later by now.
+            if time.monotonic() < self._announced_since + TWO_SECONDS:
+                return False
             sent = self.sender.send("Equivocations", "prove", *halves, gas=PROVE_GAS)
         for args in emitted(chain, sent, "Equivocations", "Equivocated"):
             say(

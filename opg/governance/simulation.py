@@ -115,7 +115,9 @@ class _Stage:
         fork.move_to(begin + 1)
         state = State(read("OPGGovernor", "state", number))
         if state in ENDED:
-            raise Reverted(f"it was {state.name.lower()} already: nothing more can happen")
+            others = f"; others than {made.proposer} can still propose these words: PROPOSER in the file says who"
+            more = others if state is State.CANCELED else ""
+            raise Reverted(f"it was {state.name.lower()} already: nothing more can happen{more}")
         if state is State.ACTIVE:
             self._vote(number, begin)
             fork.move_to(int(read("OPGGovernor", "proposalDeadline", number)) + 1)

@@ -87,6 +87,8 @@ def test_words_that_were_copied_first_and_cancelled_are_not_lost(
     for copy in (made.by(thief.address), made):
         propose(thief, copy)
         cancel(thief, copy)
+        played = simulate(governance.chain, copy, with_exits=False)
+        assert f"others than {thief.address} can still propose these words" in played.error
     told = good(cli("proposal", "submit", path, **key))
     assert f"not to be mistaken for proposal {made.id} by {thief.address} (canceled)" in told
     others = ["queue", "execute", "show", "simulate", "vote"]
