@@ -111,18 +111,18 @@ def test_a_node_that_is_silent_is_asked_once(monkeypatch):
 
 def test_a_connection_that_is_closed_over_a_request_is_no_failure():
     """Whoever keeps connections closes them at some time; a request may just be on its way."""
-    asked = []
+    asked: list[str] = []
 
     class Closing(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
-            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
-            if len(asked) == 2:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(request["method"])
+            if asked.count("eth_blockNumber") == 1:
                 self.close_connection = True
                 return
-            number = json.loads(asked[-1])["id"]
-            body = json.dumps({"jsonrpc": "2.0", "id": number, "result": hex(7)}).encode()
+            body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": hex(7)}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -136,7 +136,7 @@ def test_a_connection_that_is_closed_over_a_request_is_no_failure():
     try:
         chain = Chain(f"http://127.0.0.1:{server.server_port}")
         assert chain.rpc(lambda: chain.w3.eth.block_number) == 7
-        assert [b"eth_blockNumber" in each for each in asked] == [False, True, True]
+        assert asked.count("eth_blockNumber") == 2
     finally:
         server.shutdown()
         server.server_close()
