@@ -30,7 +30,8 @@ from opg.words import origin
 
 CONNECT_SECONDS = 10
 TIMEOUT_SECONDS = 30
-TRIED_AGAIN = ExceptionRetryConfiguration(errors=[requests.HTTPError])  # and no time-outs: five of them are minutes
+# a kept connection may just have been closed at the other end; a node that is silent is not asked again, for that takes minutes
+TRIED_AGAIN = ExceptionRetryConfiguration(errors=[requests.ConnectionError, requests.HTTPError], retries=3)
 OWN_CHAINS = (1337, 31337)  # of Ganache, Anvil and Hardhat
 Call = tuple[str, str]  # whom, and the data
 SECRET_LETTERS = 8  # parts of a URL that are shorter are no keys

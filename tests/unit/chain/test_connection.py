@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 import pytest
 
@@ -106,6 +107,39 @@ def test_a_node_that_is_silent_is_asked_once(monkeypatch):
         for caller, _ in callers:
             caller.close()
     assert len(callers) == 1
+
+
+def test_a_connection_that_is_closed_over_a_request_is_no_failure():
+    """Whoever keeps connections closes them at some time; a request may just be on its way."""
+    asked: list[str] = []
+
+    class Closing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(request["method"])
+            if asked.count("eth_blockNumber") == 1:
+                self.close_connection = True
+                return
+            body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": hex(7)}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Closing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        chain = Chain(f"http://127.0.0.1:{server.server_port}")
+        assert chain.rpc(lambda: chain.w3.eth.block_number) == 7
+        assert asked.count("eth_blockNumber") == 2
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_chain_that_begins_to_talk_nonsense_is_unreachable_and_not_a_crash(stage, monkeypatch):
