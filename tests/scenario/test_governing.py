@@ -26,7 +26,7 @@ from opg.governance.vesting import wallet_address
 from tests.scenario.test_deploying import CHAIN_ID, wait_for
 from tests.scenario.test_docs import ROOT
 
-SECONDS = 120
+SECONDS = 300
 ETHER = 10**18
 TRANSFER_GAS = 21_000
 BOB, EVE = (to_checksum_address("0x" + byte * 20) for byte in ("b0", "e0"))
